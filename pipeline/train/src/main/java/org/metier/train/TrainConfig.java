@@ -1,0 +1,133 @@
+package org.metier.train;
+
+import java.io.Serializable;
+
+/**
+ * The {@code train} section of a run.
+ *
+ * @param data directory that {@code prepare} wrote
+ * @param backend kernels: {@code cpu} or {@code reference}
+ * @param workers W, replicas that train side by side, one Spark task each
+ * @param threadsPerWorker threads of one replica's kernels
+ * @param localSteps H, optimiser steps between two averagings
+ * @param batchSequences B, sequences of one worker's micro-batch
+ * @param rounds rounds of the whole run
+ * @param checkpointEvery rounds between two checkpoints; the last round is always one
+ * @param keepCheckpoints newest checkpoints that are kept
+ * @param seed decides initial weights and data order
+ */
+public record TrainConfig(
+    String data,
+    Backend backend,
+    int workers,
+    int threadsPerWorker,
+    int localSteps,
+    int batchSequences,
+    int rounds,
+    int checkpointEvery,
+    int keepCheckpoints,
+    long seed,
+    Optimizer optimizer,
+    Balance balance)
+    implements Serializable {
+
+  /** Where the kernels come from. */
+  public enum Backend {
+    CPU,
+    REFERENCE
+  }
+
+  /** Whose tokens define the expert frequencies f of the load-balancing loss. */
+  public enum Window {
+    MICRO_BATCH,
+    ROUND,
+    ROUND_STALE
+  }
+
+  /** How the per-layer balance losses join: their sum, or their mean. */
+  public enum LayerReduction {
+    SUM,
+    MEAN
+  }
+
+  /** What happens to Adam's moments when replicas are averaged. */
+  public enum Moments {
+    AVERAGE,
+    RESET
+  }
+
+  /**
+   * AdamW and its schedule: linear warm-up, then a cosine down to {@code finalShare} of the peak.
+   *
+   * @param learningRate peak
+   * @param warmupSteps optimiser steps of linear warm-up
+   * @param finalShare last learning rate as a share of the peak
+   * @param weightDecay applied to matrices, never to norm weights
+   * @param clipNorm largest global gradient norm; 0 switches clipping off
+   * @param moments policy at the end of a round
+   */
+  public record Optimizer(
+      double learningRate,
+      int warmupSteps,
+      double finalShare,
+      double beta1,
+      double beta2,
+      double epsilon,
+      double weightDecay,
+      double clipNorm,
+      Moments moments)
+      implements Serializable {
+    public Optimizer {
+      require(learningRate > 0, "learningRate must be positive, is %s", learningRate);
+      require(warmupSteps >= 0, "warmupSteps must not be negative, is %s", warmupSteps);
+      require(
+          finalShare >= 0 && finalShare <= 1,
+          "finalShare must lie between 0 and 1, is %s",
+          finalShare);
+      require(beta1 >= 0 && beta1 < 1, "beta1 must lie in [0, 1), is %s", beta1);
+      require(beta2 >= 0 && beta2 < 1, "beta2 must lie in [0, 1), is %s", beta2);
+      require(epsilon > 0, "epsilon must be positive, is %s", epsilon);
+      require(weightDecay >= 0, "weightDecay must not be negative, is %s", weightDecay);
+      require(clipNorm >= 0, "clipNorm must not be negative, is %s", clipNorm);
+    }
+  }
+
+  /**
+   * Load balancing.
+   *
+   * @param window whose tokens define f
+   * @param coefficient weight of the loss E · Σ f_e · P_e, with f summing to 1
+   * @param layers how the layers' losses join
+   * @param recentBatches n, micro-batches in a worker's own running share (window {@code round})
+   * @param zLoss weight of the router's z-loss
+   */
+  public record Balance(
+      Window window,
+      double coefficient,
+      LayerReduction layers,
+      int recentBatches,
+      double zLoss)
+      implements Serializable {
+    public Balance {
+      require(coefficient >= 0, "coefficient must not be negative, is %s", coefficient);
+      require(recentBatches >= 1, "recentBatches must be at least 1, is %s", recentBatches);
+      require(zLoss >= 0, "zLoss must not be negative, is %s", zLoss);
+    }
+  }
+
+  public TrainConfig {
+    require(workers >= 1, "workers must be at least 1, is %s", workers);
+    require(threadsPerWorker >= 1, "threadsPerWorker must be at least 1, is %s", threadsPerWorker);
+    require(localSteps >= 1, "localSteps must be at least 1, is %s", localSteps);
+    require(batchSequences >= 1, "batchSequences must be at least 1, is %s", batchSequences);
+    require(rounds >= 1, "rounds must be at least 1, is %s", rounds);
+    require(checkpointEvery >= 1, "checkpointEvery must be at least 1, is %s", checkpointEvery);
+    require(keepCheckpoints >= 1, "keepCheckpoints must be at least 1, is %s", keepCheckpoints);
+  }
+
+  private static void require(boolean condition, String message, Object... arguments) {
+    if (!condition) {
+      throw new IllegalArgumentException(message.formatted(arguments));
+    }
+  }
+}
