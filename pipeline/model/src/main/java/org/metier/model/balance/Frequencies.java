@@ -1,0 +1,57 @@
+package org.metier.model.balance;
+
+/** Arithmetic on expert-selection counts and the shares f_e that they give. */
+public final class Frequencies {
+  private Frequencies() {}
+
+  /** f_e = c_e / Σ c; uniform where nothing was counted. */
+  public static double[] of(long[] counts) {
+    long total = 0;
+    for (long count : counts) {
+      total += count;
+    }
+    double[] frequency = new double[counts.length];
+    for (int e = 0; e < counts.length; e++) {
+      frequency[e] = total == 0 ? 1.0 / counts.length : (double) counts[e] / total;
+    }
+    return frequency;
+  }
+
+  /**
+   * The last round's global frequencies moved by the drift that one worker has seen since: {@code
+   * normalise(max(0, global + now - then))}. If workers see one mixture, {@code now} cancels the
+   * staleness; if each sees domains of its own, {@code then} cancels the worker's bias.
+   *
+   * @param global [E] all workers' frequencies over the last round
+   * @param now [E] this worker's over its most recent micro-batches
+   * @param then [E] this worker's over the last round
+   * @return [E], not negative, summing to 1
+   */
+  public static double[] driftCorrected(double[] global, double[] now, double[] then) {
+    double[] frequency = new double[global.length];
+    double sum = 0;
+    for (int e = 0; e < global.length; e++) {
+      frequency[e] = Math.max(0, global[e] + now[e] - then[e]);
+      sum += frequency[e];
+    }
+    // The unclipped terms sum to 1, so the clipped ones sum to at least 1.
+    for (int e = 0; e < global.length; e++) {
+      frequency[e] /= sum;
+    }
+    return frequency;
+  }
+
+  /**
+   * MaxVio of Wang et al. (arXiv 2408.15664): the busiest expert's load over the mean load, minus
+   * 1. Between 0 and E/k - 1.
+   */
+  public static double maxViolation(long[] counts) {
+    long total = 0;
+    long largest = 0;
+    for (long count : counts) {
+      total += count;
+      largest = Math.max(largest, count);
+    }
+    return total == 0 ? 0 : (double) largest * counts.length / total - 1;
+  }
+}

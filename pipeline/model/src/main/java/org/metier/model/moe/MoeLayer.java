@@ -1,0 +1,196 @@
+package org.metier.model.moe;
+
+import org.metier.engine.kernel.Kernels;
+import org.metier.engine.kernel.Routing;
+import org.metier.engine.tensor.FlatParameters;
+import org.metier.engine.tensor.Tensor;
+import org.metier.engine.tensor.Workspace;
+import org.metier.model.ModelConfig;
+import org.metier.model.Parameters;
+import org.metier.model.layer.Parameter;
+
+/**
+ * The mixture-of-experts half of a decoder block: {@code out = x + Σ_j gate_j · expert_j(norm(x))}
+ * over the k experts that the router chose. Dropless: every chosen expert computes every token that
+ * was sent to it.
+ */
+public final class MoeLayer {
+  private final Kernels kernels;
+  private final ModelConfig config;
+  private final Parameter norm;
+  private final Parameter router;
+  private final Parameter gateUp;
+  private final Parameter down;
+  private final Saved saved;
+  private final Gradients gradients;
+  private final Routing routing;
+  private final double[] selectionBias;
+
+  /**
+   * What forward leaves for backward, per layer.
+   *
+   * @param normed [T, d]
+   * @param inverseRms [T]
+   * @param logits [T, E]
+   * @param probabilities [T, E]
+   * @param gates [T, k]
+   * @param dispatched [R, d] with R = T·k
+   * @param gateUp [R, 2f]
+   * @param hidden [R, f]
+   * @param expertOut [R, d]
+   */
+  public record Saved(
+      Tensor normed,
+      Tensor inverseRms,
+      Tensor logits,
+      Tensor probabilities,
+      Tensor gates,
+      Tensor dispatched,
+      Tensor gateUp,
+      Tensor hidden,
+      Tensor expertOut) {
+    /** Takes the tensors for up to {@code tokens} tokens. */
+    public static Saved take(Workspace w, ModelConfig c, int tokens) {
+      int rows = Math.multiplyExact(tokens, c.topK());
+      return new Saved(
+          w.take(tokens, c.hiddenSize()),
+          w.take(tokens),
+          w.take(tokens, c.numExperts()),
+          w.take(tokens, c.numExperts()),
+          w.take(tokens, c.topK()),
+          w.take(rows, c.hiddenSize()),
+          w.take(rows, 2 * c.expertSize()),
+          w.take(rows, c.expertSize()),
+          w.take(rows, c.hiddenSize()));
+    }
+  }
+
+  /** Gradients that live within one backward call; all layers share them. */
+  public record Gradients(
+      Tensor normed,
+      Tensor logits,
+      Tensor gates,
+      Tensor dispatched,
+      Tensor gateUp,
+      Tensor hidden,
+      Tensor expertOut) {
+    /** Takes the tensors for up to {@code tokens} tokens. */
+    public static Gradients take(Workspace w, ModelConfig c, int tokens) {
+      int rows = Math.multiplyExact(tokens, c.topK());
+      return new Gradients(
+          w.take(tokens, c.hiddenSize()),
+          w.take(tokens, c.numExperts()),
+          w.take(tokens, c.topK()),
+          w.take(rows, c.hiddenSize()),
+          w.take(rows, 2 * c.expertSize()),
+          w.take(rows, c.expertSize()),
+          w.take(rows, c.hiddenSize()));
+    }
+  }
+
+  public MoeLayer(
+      Kernels kernels,
+      ModelConfig config,
+      FlatParameters parameters,
+      int layer,
+      int maxTokens,
+      Saved saved,
+      Gradients gradients) {
+    this.kernels = kernels;
+    this.config = config;
+    int d = config.hiddenSize();
+    int f = config.expertSize();
+    int e = config.numExperts();
+    this.norm =
+        Parameter.of(parameters, Parameters.layer(layer, "post_attention_layernorm.weight"));
+    this.router = Parameter.of(parameters, Parameters.router(layer));
+    this.gateUp = Parameter.span(parameters, Parameters.expert(layer, 0, "gate_proj"), e, 2 * f, d);
+    this.down = Parameter.span(parameters, Parameters.expert(layer, 0, "down_proj"), e, d, f);
+    this.saved = saved;
+    this.gradients = gradients;
+    this.routing = new Routing(maxTokens, e, config.topK());
+    this.selectionBias = new double[e];
+  }
+
+  /** The last forward pass's routing: choice, dispatched order and statistics. */
+  public Routing routing() {
+    return routing;
+  }
+
+  /** The last forward pass's gates [T, k]. */
+  public Tensor gates() {
+    return saved.gates.firstRows(routing.tokens());
+  }
+
+  /** {@code out} [T, d] from {@code x} [T, d]. */
+  public void forward(Tensor out, Tensor x) {
+    Saved s = firstRows(saved, x.rows());
+    kernels.rmsNorm(s.normed, s.inverseRms, x, norm.value(), config.rmsEpsilon());
+    kernels.linear(s.logits, s.normed, router.value(), false);
+    kernels.route(
+        s.probabilities, s.gates, routing, s.logits, selectionBias, config.normalizeGates());
+    kernels.dispatch(s.dispatched, s.normed, routing);
+    kernels.groupedLinear(s.gateUp, s.dispatched, gateUp.value(), routing);
+    kernels.swiGlu(s.hidden, s.gateUp);
+    kernels.groupedLinear(s.expertOut, s.hidden, down.value(), routing);
+    kernels.combine(out, x, s.expertOut, s.gates, routing);
+  }
+
+  /**
+   * Turns {@code dX} [T, d] from the gradient of this layer's output into that of its input.
+   *
+   * @param meanProbabilityGradient [E] dLoss/dP_e of the balance loss
+   * @param zLossCoefficient weight of this layer's z-loss
+   */
+  public void backward(
+      Tensor dX, Tensor x, double[] meanProbabilityGradient, double zLossCoefficient) {
+    Saved s = firstRows(saved, x.rows());
+    Gradients g = firstRows(gradients, x.rows());
+    kernels.combineBackward(g.expertOut, g.gates, dX, s.expertOut, s.gates, routing);
+    kernels.groupedLinearWeightGradient(down.gradient(), g.expertOut, s.hidden, routing);
+    kernels.groupedLinearInputGradient(g.hidden, g.expertOut, down.value(), routing);
+    kernels.swiGluBackward(g.gateUp, g.hidden, s.gateUp);
+    kernels.groupedLinearWeightGradient(gateUp.gradient(), g.gateUp, s.dispatched, routing);
+    kernels.groupedLinearInputGradient(g.dispatched, g.gateUp, gateUp.value(), routing);
+    kernels.dispatchBackward(g.normed, g.dispatched, routing);
+    kernels.routeBackward(
+        g.logits,
+        g.gates,
+        s.probabilities,
+        s.gates,
+        routing,
+        s.logits,
+        config.normalizeGates(),
+        meanProbabilityGradient,
+        zLossCoefficient);
+    kernels.linearWeightGradient(router.gradient(), g.logits, s.normed);
+    kernels.linearInputGradient(g.normed, g.logits, router.value(), true);
+    kernels.rmsNormBackward(dX, norm.gradient(), g.normed, s.inverseRms, x, norm.value());
+  }
+
+  private Saved firstRows(Saved s, int tokens) {
+    int rows = tokens * config.topK();
+    return new Saved(
+        s.normed.firstRows(tokens),
+        s.inverseRms.firstRows(tokens),
+        s.logits.firstRows(tokens),
+        s.probabilities.firstRows(tokens),
+        s.gates.firstRows(tokens),
+        s.dispatched.firstRows(rows),
+        s.gateUp.firstRows(rows),
+        s.hidden.firstRows(rows),
+        s.expertOut.firstRows(rows));
+  }
+
+  private Gradients firstRows(Gradients g, int tokens) {
+    int rows = tokens * config.topK();
+    return new Gradients(
+        g.normed.firstRows(tokens),
+        g.logits.firstRows(tokens),
+        g.gates.firstRows(tokens),
+        g.dispatched.firstRows(rows),
+        g.gateUp.firstRows(rows),
+        g.hidden.firstRows(rows),
+        g.expertOut.firstRows(rows));
+  }
+}
