@@ -241,13 +241,7 @@ public interface Kernels extends AutoCloseable {
    * overwrites {@code dX} [T, d] and adds to {@code dHead} [V, d].
    */
   void crossEntropyWithGradient(
-      double[] losses,
-      Tensor dX,
-      Tensor dHead,
-      Tensor x,
-      Tensor head,
-      int[] targets,
-      double scale);
+      double[] losses, Tensor dX, Tensor dHead, Tensor x, Tensor head, int[] targets, double scale);
 
   // ---- optimiser ----
 

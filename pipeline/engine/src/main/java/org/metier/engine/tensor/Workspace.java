@@ -28,8 +28,7 @@ public final class Workspace {
    *
    * @param allocate makes a zeroed storage of the given number of elements
    */
-  public static <T> Planned<T> plan(
-      IntFunction<Storage> allocate, Function<Workspace, T> layout) {
+  public static <T> Planned<T> plan(IntFunction<Storage> allocate, Function<Workspace, T> layout) {
     int elements = count(layout);
     Workspace workspace = new Workspace(allocate.apply(elements));
     return new Planned<>(layout.apply(workspace), elements);
