@@ -133,7 +133,8 @@ public interface Kernels extends AutoCloseable {
    * @param out [T, queryWidth]
    * @param logSumExp [T, heads]: log of each row's softmax denominator, kept for the backward pass
    * @param qkv [T, qkvWidth], normalised and rotated
-   * @param documentStart [T] first position, counted within the sequence, that a token may see
+   * @param documentStart [T] first position, counted within the sequence, that a token may see: at
+   *     most its own, and never less than its predecessor's in the sequence
    */
   void attention(
       Tensor out, Tensor logSumExp, Tensor qkv, int[] documentStart, AttentionShape shape);

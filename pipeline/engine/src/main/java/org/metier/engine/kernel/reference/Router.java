@@ -1,0 +1,161 @@
+package org.metier.engine.kernel.reference;
+
+import java.util.Arrays;
+import org.metier.engine.kernel.Routing;
+
+/**
+ * Softmax over all experts and the choice of the k best (Shazeer et al., arXiv 1701.06538, in the
+ * order softmax then top-k); z-loss of Zoph et al., arXiv 2202.08906; a bias on the choice alone as
+ * in Wang et al., arXiv 2408.15664.
+ *
+ * <p>The choice is constant for differentiation. With p = softmax(z): {@code dz_e = p_e (dp_e - Σ_i
+ * p_i dp_i)}, where dp collects dLoss/dP_e / T and, if the gates are not normalised, the gates'
+ * gradients. Normalised gates g are a softmax over the chosen logits alone, so that {@code dz_j +=
+ * g_j (dg_j - Σ_i g_i dg_i)} for the chosen j. The z-loss adds {@code 2 c/T · logsumexp(z) · p_e}.
+ */
+final class Router {
+  private Router() {}
+
+  static void forward(
+      View probabilities,
+      View gates,
+      Routing routing,
+      View logits,
+      double[] selectionBias,
+      boolean normalize) {
+    String op = "route";
+    check(op, probabilities, gates, routing, logits);
+    HostArrays.requireLength(op + " selectionBias", selectionBias.length, routing.numExperts());
+    HostArrays.requireLength(
+        op + " routing", routing.expertOfSlot.length, logits.dim(0) * routing.topK());
+    probabilities.requireDisjoint(op + " probabilities", gates, logits);
+    gates.requireDisjoint(op + " gates", logits);
+    int tokens = logits.dim(0);
+    int experts = routing.numExperts();
+    int topK = routing.topK();
+
+    Arrays.fill(routing.probabilitySum, 0);
+    Arrays.fill(routing.gateMass, 0);
+    routing.scoreSum = 0;
+    routing.squaredLogSumExp = 0;
+    for (int t = 0; t < tokens; t++) {
+      double logSumExp = logSumExp(logits, t);
+      routing.squaredLogSumExp += logSumExp * logSumExp;
+      for (int e = 0; e < experts; e++) {
+        double p = Math.exp(logits.get(t, e) - logSumExp);
+        probabilities.set(t, e, p);
+        routing.probabilitySum[e] += p;
+      }
+      choose(routing, t, logits, selectionBias);
+      double chosenSum = 0;
+      for (int j = 0; j < topK; j++) {
+        chosenSum += probabilities.get(t, routing.expertOfSlot[t * topK + j]);
+      }
+      routing.scoreSum += chosenSum;
+      for (int j = 0; j < topK; j++) {
+        int expert = routing.expertOfSlot[t * topK + j];
+        double p = probabilities.get(t, expert);
+        double gate = normalize ? p / chosenSum : p;
+        gates.set(t, j, gate);
+        routing.gateMass[expert] += gate;
+      }
+    }
+    routing.sortByExpert(tokens);
+  }
+
+  /** Writes the k best experts of token t, best first; ties go to the lower number. */
+  private static void choose(Routing routing, int t, View logits, double[] selectionBias) {
+    boolean[] taken = new boolean[routing.numExperts()];
+    for (int j = 0; j < routing.topK(); j++) {
+      int best = -1;
+      for (int e = 0; e < routing.numExperts(); e++) {
+        if (!taken[e]
+            && (best < 0
+                || logits.get(t, e) + selectionBias[e]
+                    > logits.get(t, best) + selectionBias[best])) {
+          best = e;
+        }
+      }
+      taken[best] = true;
+      routing.expertOfSlot[t * routing.topK() + j] = best;
+    }
+  }
+
+  static void backward(
+      View dLogits,
+      View dGates,
+      View probabilities,
+      View gates,
+      Routing routing,
+      View logits,
+      boolean normalize,
+      double[] meanProbabilityGradient,
+      double zLossCoefficient) {
+    String op = "routeBackward";
+    check(op, probabilities, gates, routing, logits);
+    int tokens = logits.dim(0);
+    int experts = routing.numExperts();
+    int topK = routing.topK();
+    dLogits.requireShape(op + " dLogits", tokens, experts);
+    dGates.requireShape(op + " dGates", tokens, topK);
+    HostArrays.requireLength(
+        op + " meanProbabilityGradient", meanProbabilityGradient.length, experts);
+    dLogits.requireDisjoint(op + " dLogits", dGates, probabilities, gates, logits);
+
+    for (int t = 0; t < tokens; t++) {
+      double[] dProbability = new double[experts];
+      for (int e = 0; e < experts; e++) {
+        dProbability[e] = meanProbabilityGradient[e] / tokens;
+      }
+      if (!normalize) {
+        for (int j = 0; j < topK; j++) {
+          dProbability[routing.expertOfSlot[t * topK + j]] += dGates.get(t, j);
+        }
+      }
+      double dot = 0;
+      for (int e = 0; e < experts; e++) {
+        dot += probabilities.get(t, e) * dProbability[e];
+      }
+      double dLogSumExp = zLossCoefficient / tokens * 2 * logSumExp(logits, t);
+      for (int e = 0; e < experts; e++) {
+        dLogits.set(t, e, probabilities.get(t, e) * (dProbability[e] - dot + dLogSumExp));
+      }
+      if (normalize) {
+        double gateDot = 0;
+        for (int j = 0; j < topK; j++) {
+          gateDot += gates.get(t, j) * dGates.get(t, j);
+        }
+        for (int j = 0; j < topK; j++) {
+          int expert = routing.expertOfSlot[t * topK + j];
+          dLogits.add(t, expert, gates.get(t, j) * (dGates.get(t, j) - gateDot));
+        }
+      }
+    }
+  }
+
+  private static double logSumExp(View logits, int t) {
+    double max = Double.NEGATIVE_INFINITY;
+    for (int e = 0; e < logits.dim(1); e++) {
+      max = Math.max(max, logits.get(t, e));
+    }
+    double sum = 0;
+    for (int e = 0; e < logits.dim(1); e++) {
+      sum += Math.exp(logits.get(t, e) - max);
+    }
+    return max + Math.log(sum);
+  }
+
+  private static void check(
+      String op, View probabilities, View gates, Routing routing, View logits) {
+    logits.requireRank(op + " logits", 2);
+    int tokens = logits.dim(0);
+    logits.requireShape(op + " logits", tokens, routing.numExperts());
+    probabilities.requireShape(op + " probabilities", tokens, routing.numExperts());
+    gates.requireShape(op + " gates", tokens, routing.topK());
+    if (routing.topK() < 1 || routing.topK() > routing.numExperts()) {
+      throw new IllegalArgumentException(
+          "%s: topK is %d, must lie in [1, %d]"
+              .formatted(op, routing.topK(), routing.numExperts()));
+    }
+  }
+}

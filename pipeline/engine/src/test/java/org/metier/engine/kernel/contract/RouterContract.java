@@ -1,0 +1,134 @@
+package org.metier.engine.kernel.contract;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.metier.engine.kernel.Kernels;
+import org.metier.engine.kernel.Routing;
+import org.metier.engine.tensor.Tensor;
+
+/**
+ * The router. Logits and biases are multiples of 1/64, so that every backend computes the scores
+ * exactly and makes the same choice, ties included.
+ */
+interface RouterContract extends Contract {
+
+  @ParameterizedTest
+  @CsvSource({
+    "1, 1, 1, true",
+    "1, 1, 1, false",
+    "3, 5, 1, true",
+    "3, 5, 1, false",
+    "17, 8, 2, true",
+    "17, 8, 2, false",
+    "65, 16, 16, true",
+    "65, 16, 16, false",
+    "33, 7, 7, false",
+    "130, 4, 2, true",
+    "5, 67, 9, true",
+    "5, 67, 9, false"
+  })
+  default void router(int tokens, int experts, int topK, boolean normalize) {
+    assertAgrees(
+        "route %d tokens to %d of %d, normalize %s".formatted(tokens, topK, experts, normalize),
+        trial -> {
+          float[] values = trial.sixtyFourths(tokens * experts);
+          double[] bias = new double[experts];
+          for (int e = 0; e < experts; e++) {
+            bias[e] = trial.random().nextInt(-64, 65) / 64.0;
+          }
+          Tensor logits = trial.input("logits", values, tokens, experts);
+          runRouter(trial, logits, bias, topK, normalize);
+        });
+  }
+
+  /** Logits of ±200, where exp of a float overflows and all but one probability vanishes. */
+  @ParameterizedTest
+  @CsvSource({"true", "false"})
+  default void routerWithLargeLogits(boolean normalize) {
+    assertAgrees(
+        "route large logits, normalize " + normalize,
+        trial -> {
+          float[] values = new float[5 * 9];
+          for (int i = 0; i < values.length; i++) {
+            values[i] = (i * 7 % 9 - 4) * 50;
+          }
+          Tensor logits = trial.input("logits", values, 5, 9);
+          runRouter(trial, logits, new double[9], 2, normalize);
+        });
+  }
+
+  /** Against no reference: with equal scores the lower expert numbers win, in order. */
+  @Test
+  default void tiesGoToTheLowerExpert() {
+    Trial.run(
+        candidate(),
+        1,
+        trial -> {
+          Routing routing = Routings.used(2, 6, 3);
+          float[] logits = {1, 1, 1, 1, 1, 1, 0, 2, 1, 2, 0, 1};
+          double[] bias = {0, 0, 0, 0, 0, 1};
+          trial
+              .kernels()
+              .route(
+                  trial.output("probabilities", 2, 6),
+                  trial.output("gates", 2, 3),
+                  routing,
+                  trial.input("logits", logits, 2, 6),
+                  bias,
+                  true);
+          assertThat(routing.expertOfSlot).startsWith(5, 0, 1, 1, 3, 5);
+          assertThat(routing.tokens()).isEqualTo(2);
+        });
+  }
+
+  private static void runRouter(
+      Trial trial, Tensor logits, double[] bias, int topK, boolean normalize) {
+    Kernels k = trial.kernels();
+    int tokens = logits.dim(0);
+    int experts = logits.dim(1);
+    Routing routing = Routings.used(tokens, experts, topK);
+    Tensor probabilities = trial.output("probabilities", tokens, experts);
+    Tensor gates = trial.output("gates", tokens, topK);
+    k.route(probabilities, gates, routing, logits, bias, normalize);
+
+    trial.exactResult("tokens", new int[] {routing.tokens()}, 1);
+    trial.exactResult("expertOfSlot", routing.expertOfSlot, routing.rows());
+    trial.exactResult("slotOfRow", routing.slotOfRow, routing.rows());
+    trial.exactResult("rowOfSlot", routing.rowOfSlot, routing.rows());
+    trial.exactResult("offsets", routing.offsets, experts + 1);
+    trial.result("probabilitySum", routing.probabilitySum);
+    trial.result("gateMass", routing.gateMass);
+    trial.result("scoreSum", routing.scoreSum);
+    trial.result("squaredLogSumExp", routing.squaredLogSumExp);
+
+    // Both are means over the tokens: times T, they weigh as much as the gates do.
+    double[] meanProbabilityGradient = new double[experts];
+    for (int e = 0; e < experts; e++) {
+      meanProbabilityGradient[e] = tokens * trial.random().nextGaussian();
+    }
+    Tensor dGates = trial.input("dGates", tokens, topK);
+    k.routeBackward(
+        trial.output("dLogits", tokens, experts),
+        dGates,
+        probabilities,
+        gates,
+        routing,
+        logits,
+        normalize,
+        meanProbabilityGradient,
+        0.3 * tokens);
+    k.routeBackward(
+        trial.output("dLogits of the gates alone", tokens, experts),
+        dGates,
+        probabilities,
+        gates,
+        routing,
+        logits,
+        normalize,
+        new double[experts],
+        0);
+  }
+}
