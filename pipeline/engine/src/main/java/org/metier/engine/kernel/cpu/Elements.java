@@ -1,0 +1,80 @@
+package org.metier.engine.kernel.cpu;
+
+import java.util.Arrays;
+import org.metier.engine.tensor.Tensor;
+
+/** Ops that see a tensor as a plain list of numbers: fill, copy, sum, norm. */
+final class Elements {
+  /** Elements per task. */
+  private static final int GRAIN = 1 << 16;
+
+  /** Elements whose squares are summed in float before the sum goes on in double. */
+  private static final int FLOAT_SUM = 256;
+
+  private final Team team;
+  private final Rows rows;
+  private double[] partial = new double[0];
+
+  Elements(Team team, Rows rows) {
+    this.team = team;
+    this.rows = rows;
+  }
+
+  void fill(Tensor target, double value) {
+    float[] t = FloatStorage.of(target);
+    int t0 = target.offset();
+    team.forRows(
+        target.size(),
+        GRAIN,
+        (from, to, worker) -> Arrays.fill(t, t0 + from, t0 + to, (float) value));
+  }
+
+  void copy(Tensor target, Tensor source) {
+    float[] t = FloatStorage.of(target);
+    float[] s = FloatStorage.of(source);
+    int t0 = target.offset();
+    int s0 = source.offset();
+    team.forRows(
+        Shapes.sameSize(target, source),
+        GRAIN,
+        (from, to, worker) -> System.arraycopy(s, s0 + from, t, t0 + from, to - from));
+  }
+
+  void addScaled(Tensor target, double factor, Tensor source) {
+    float[] t = FloatStorage.of(target);
+    float[] s = FloatStorage.of(source);
+    int t0 = target.offset();
+    int s0 = source.offset();
+    team.forRows(
+        Shapes.sameSize(target, source),
+        GRAIN,
+        (from, to, worker) ->
+            rows.addScaled(t, t0 + from, (float) factor, s, s0 + from, to - from));
+  }
+
+  double squaredNorm(Tensor x) {
+    float[] values = FloatStorage.of(x);
+    int offset = x.offset();
+    int blocks = Team.blocks(x.size(), GRAIN);
+    if (partial.length < blocks) {
+      partial = new double[blocks];
+    }
+    double[] sums = partial;
+    team.forRows(
+        x.size(),
+        GRAIN,
+        (from, to, worker) -> {
+          double sum = 0;
+          for (int i = from; i < to; i += FLOAT_SUM) {
+            int n = Math.min(FLOAT_SUM, to - i);
+            sum += rows.dot(values, offset + i, values, offset + i, n);
+          }
+          sums[from / GRAIN] = sum;
+        });
+    double sum = 0;
+    for (int block = 0; block < blocks; block++) {
+      sum += sums[block];
+    }
+    return sum;
+  }
+}

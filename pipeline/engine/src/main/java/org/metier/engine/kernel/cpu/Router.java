@@ -1,0 +1,222 @@
+package org.metier.engine.kernel.cpu;
+
+import java.util.Arrays;
+import org.metier.engine.kernel.Routing;
+import org.metier.engine.tensor.Tensor;
+
+/** Softmax over the experts, choice of the k best and the statistics of it, in one pass per row. */
+final class Router {
+  /** Tokens per task, and per partial sum of the statistics. */
+  private static final int GRAIN = 256;
+
+  private final Team team;
+  private final Rows rows;
+  private double[] partial = new double[0];
+
+  Router(Team team, Rows rows) {
+    this.team = team;
+    this.rows = rows;
+  }
+
+  void forward(
+      Tensor probabilities,
+      Tensor gates,
+      Routing routing,
+      Tensor logits,
+      double[] selectionBias,
+      boolean normalize) {
+    int tokens = logits.rows();
+    int experts = routing.numExperts();
+    int k = routing.topK();
+    Shapes.require(logits, "router logits", tokens, experts);
+    Shapes.require(probabilities, "router probabilities", tokens, experts);
+    Shapes.require(gates, "gates", tokens, k);
+    float[] p = FloatStorage.of(probabilities);
+    float[] g = FloatStorage.of(gates);
+    float[] z = FloatStorage.of(logits);
+    int blocks = Team.blocks(tokens, GRAIN);
+    // Of each block: probability sums [E], gate mass [E], score sum, sum of squared log-sum-exp.
+    int statistics = 2 * experts + 2;
+    if (partial.length < blocks * statistics) {
+      partial = new double[blocks * statistics];
+    }
+    double[] sums = partial;
+    team.forRows(
+        tokens,
+        GRAIN,
+        (from, to, worker) -> {
+          int own = from / GRAIN * statistics;
+          Arrays.fill(sums, own, own + statistics, 0);
+          for (int t = from; t < to; t++) {
+            int pRow = probabilities.offset() + t * experts;
+            int zRow = logits.offset() + t * experts;
+            double logSumExp = softmax(p, pRow, z, zRow, experts);
+            sums[own + statistics - 1] += logSumExp * logSumExp;
+            for (int e = 0; e < experts; e++) {
+              sums[own + e] += p[pRow + e];
+            }
+            choose(routing.expertOfSlot, t * k, k, z, zRow, selectionBias, experts);
+            int gRow = gates.offset() + t * k;
+            sums[own + statistics - 2] +=
+                gate(g, gRow, p, pRow, routing.expertOfSlot, t * k, k, normalize);
+            for (int j = 0; j < k; j++) {
+              sums[own + experts + routing.expertOfSlot[t * k + j]] += g[gRow + j];
+            }
+          }
+        });
+    routing.sortByExpert(tokens);
+    collect(routing, sums, blocks, statistics);
+  }
+
+  private static void collect(Routing routing, double[] sums, int blocks, int statistics) {
+    int experts = routing.numExperts();
+    Arrays.fill(routing.probabilitySum, 0);
+    Arrays.fill(routing.gateMass, 0);
+    routing.scoreSum = 0;
+    routing.squaredLogSumExp = 0;
+    for (int block = 0; block < blocks; block++) {
+      int own = block * statistics;
+      for (int e = 0; e < experts; e++) {
+        routing.probabilitySum[e] += sums[own + e];
+        routing.gateMass[e] += sums[own + experts + e];
+      }
+      routing.scoreSum += sums[own + statistics - 2];
+      routing.squaredLogSumExp += sums[own + statistics - 1];
+    }
+  }
+
+  /** Returns log Σ exp z. */
+  private double softmax(float[] p, int pRow, float[] z, int zRow, int experts) {
+    float max = rows.max(z, zRow, experts);
+    System.arraycopy(z, zRow, p, pRow, experts);
+    float sum = rows.expAndSum(p, pRow, max, experts);
+    rows.scale(p, pRow, 1 / sum, experts);
+    return max + Math.log(sum);
+  }
+
+  /** The k experts of highest {@code z + bias}, best first, the lower number winning a tie. */
+  private static void choose(
+      int[] chosen, int slot, int k, float[] z, int zRow, double[] bias, int experts) {
+    double lastScore = Double.POSITIVE_INFINITY;
+    int last = -1;
+    for (int j = 0; j < k; j++) {
+      // The best of those that come after the last one in the order (score down, number up).
+      double bestScore = Double.NEGATIVE_INFINITY;
+      int best = -1;
+      for (int e = 0; e < experts; e++) {
+        double score = z[zRow + e] + bias[e];
+        boolean after = score < lastScore || (score == lastScore && e > last);
+        if (after && (best < 0 || score > bestScore)) {
+          bestScore = score;
+          best = e;
+        }
+      }
+      if (best < 0) {
+        throw new ArithmeticException("router logits are not numbers");
+      }
+      chosen[slot + j] = best;
+      lastScore = bestScore;
+      last = best;
+    }
+  }
+
+  /** Fills one row of gates; returns the sum of the chosen probabilities. */
+  private static double gate(
+      float[] g, int gRow, float[] p, int pRow, int[] chosen, int slot, int k, boolean normalize) {
+    double sum = 0;
+    for (int j = 0; j < k; j++) {
+      sum += p[pRow + chosen[slot + j]];
+    }
+    double divisor = normalize ? sum : 1;
+    for (int j = 0; j < k; j++) {
+      g[gRow + j] = (float) (p[pRow + chosen[slot + j]] / divisor);
+    }
+    return sum;
+  }
+
+  void backward(
+      Tensor dLogits,
+      Tensor dGates,
+      Tensor probabilities,
+      Tensor gates,
+      Routing routing,
+      Tensor logits,
+      boolean normalize,
+      double[] meanProbabilityGradient,
+      double zLossCoefficient) {
+    int tokens = logits.rows();
+    int experts = routing.numExperts();
+    int k = routing.topK();
+    Shapes.require(dLogits, "gradient of router logits", tokens, experts);
+    Shapes.require(dGates, "gradient of gates", tokens, k);
+    float[] dZ = FloatStorage.of(dLogits);
+    float[] dG = FloatStorage.of(dGates);
+    float[] p = FloatStorage.of(probabilities);
+    float[] g = FloatStorage.of(gates);
+    float[] z = FloatStorage.of(logits);
+    double zScale = 2 * zLossCoefficient / tokens;
+    team.forRows(
+        tokens,
+        GRAIN,
+        (from, to, worker) -> {
+          for (int t = from; t < to; t++) {
+            int row = dLogits.offset() + t * experts;
+            int pRow = probabilities.offset() + t * experts;
+            int zRow = logits.offset() + t * experts;
+            // First dLoss/dp, then through the softmax: dz = p (dp - Σ p dp).
+            for (int e = 0; e < experts; e++) {
+              dZ[row + e] = (float) (meanProbabilityGradient[e] / tokens);
+            }
+            int gRow = gates.offset() + t * k;
+            int dGRow = dGates.offset() + t * k;
+            addGateGradient(dZ, row, dG, dGRow, g, gRow, p, pRow, routing, t, normalize);
+            double shift = -rows.dot(dZ, row, p, pRow, experts);
+            if (zScale != 0) {
+              shift += zScale * logSumExp(p, pRow, z, zRow, experts);
+            }
+            for (int e = 0; e < experts; e++) {
+              dZ[row + e] = (float) (p[pRow + e] * (dZ[row + e] + shift));
+            }
+          }
+        });
+  }
+
+  /** Through {@code g_j = p_j} or {@code g_j = p_j / Σ p} to the chosen probabilities. */
+  private static void addGateGradient(
+      float[] dP,
+      int dPRow,
+      float[] dG,
+      int dGRow,
+      float[] g,
+      int gRow,
+      float[] p,
+      int pRow,
+      Routing routing,
+      int token,
+      boolean normalize) {
+    int k = routing.topK();
+    double sum = 1;
+    double mean = 0;
+    if (normalize) {
+      sum = 0;
+      for (int j = 0; j < k; j++) {
+        sum += p[pRow + routing.expertOfSlot[token * k + j]];
+        mean += (double) dG[dGRow + j] * g[gRow + j];
+      }
+    }
+    for (int j = 0; j < k; j++) {
+      dP[dPRow + routing.expertOfSlot[token * k + j]] += (float) ((dG[dGRow + j] - mean) / sum);
+    }
+  }
+
+  /** log Σ exp z from the most probable expert: {@code z_e - log p_e}. */
+  private static double logSumExp(float[] p, int pRow, float[] z, int zRow, int experts) {
+    int best = 0;
+    for (int e = 1; e < experts; e++) {
+      if (p[pRow + e] > p[pRow + best]) {
+        best = e;
+      }
+    }
+    return z[zRow + best] - Math.log(p[pRow + best]);
+  }
+}

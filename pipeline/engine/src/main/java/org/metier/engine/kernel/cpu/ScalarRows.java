@@ -1,0 +1,286 @@
+package org.metier.engine.kernel.cpu;
+
+/** {@link Rows} in plain Java: what {@link VectorRows} is held to, and its stand-in. */
+final class ScalarRows implements Rows {
+  static final float LOG2_E = 1.44269504f;
+
+  /** ln 2 in two parts, so that n · ln 2 is subtracted without losing digits. */
+  static final float LN2_HIGH = 0.693359375f;
+
+  static final float LN2_LOW = -2.12194440e-4f;
+
+  /** Adding 1.5 · 2^23 rounds to an integer and leaves it in the low bits of the sum. */
+  static final float ROUND = 12582912f;
+
+  /** Below this exp is 0: the smallest results that are exact are near 2^-125. */
+  static final float EXP_MIN = -86.6f;
+
+  /** Above this exp stays at 2.4e38, just below the largest float. */
+  static final float EXP_MAX = 88.37f;
+
+  /**
+   * e^x within about 1 ulp (polynomial of Cephes' expf). Not {@code Math.exp}, and in {@link
+   * VectorRows} not the Vector API's EXP: their bits depend on the machine and on whether the code
+   * has been compiled yet.
+   */
+  static float exp(float x) {
+    if (x < EXP_MIN) {
+      return 0;
+    }
+    float bounded = Math.min(x, EXP_MAX);
+    float shifted = Math.fma(bounded, LOG2_E, ROUND);
+    float n = shifted - ROUND;
+    float r = Math.fma(n, -LN2_LOW, Math.fma(n, -LN2_HIGH, bounded));
+    float p = Math.fma(1.9875691500e-4f, r, 1.3981999507e-3f);
+    p = Math.fma(p, r, 8.3334519073e-3f);
+    p = Math.fma(p, r, 4.1665795894e-2f);
+    p = Math.fma(p, r, 1.6666665459e-1f);
+    p = Math.fma(p, r, 5.0000001201e-1f);
+    p = Math.fma(p, r * r, r) + 1;
+    return Float.intBitsToFloat(
+        Float.floatToRawIntBits(p) + (Float.floatToRawIntBits(shifted) << 23));
+  }
+
+  private static float sigmoid(float x) {
+    return 1 / (1 + exp(-x));
+  }
+
+  @Override
+  public float dot(float[] a, int aOffset, float[] b, int bOffset, int n) {
+    float sum = 0;
+    for (int i = 0; i < n; i++) {
+      sum = Math.fma(a[aOffset + i], b[bOffset + i], sum);
+    }
+    return sum;
+  }
+
+  @Override
+  public float max(float[] x, int xOffset, int n) {
+    float max = x[xOffset];
+    for (int i = 1; i < n; i++) {
+      max = Math.max(max, x[xOffset + i]);
+    }
+    return max;
+  }
+
+  @Override
+  public void scale(float[] x, int xOffset, float factor, int n) {
+    for (int i = 0; i < n; i++) {
+      x[xOffset + i] *= factor;
+    }
+  }
+
+  @Override
+  public void scaleInto(float[] out, int outOffset, float factor, float[] x, int xOffset, int n) {
+    for (int i = 0; i < n; i++) {
+      out[outOffset + i] = factor * x[xOffset + i];
+    }
+  }
+
+  @Override
+  public void addScaled(float[] out, int outOffset, float factor, float[] x, int xOffset, int n) {
+    for (int i = 0; i < n; i++) {
+      out[outOffset + i] = Math.fma(factor, x[xOffset + i], out[outOffset + i]);
+    }
+  }
+
+  @Override
+  public void scaleInto(
+      float[] out,
+      int outOffset,
+      float factor,
+      float[] x,
+      int xOffset,
+      float[] w,
+      int wOffset,
+      int n) {
+    for (int i = 0; i < n; i++) {
+      out[outOffset + i] = factor * x[xOffset + i] * w[wOffset + i];
+    }
+  }
+
+  @Override
+  public float scaleIntoAndDot(
+      float[] out,
+      int outOffset,
+      float factor,
+      float[] x,
+      int xOffset,
+      float[] y,
+      int yOffset,
+      int n) {
+    float sum = 0;
+    for (int i = 0; i < n; i++) {
+      sum = Math.fma(x[xOffset + i], y[yOffset + i], sum);
+      out[outOffset + i] = factor * x[xOffset + i];
+    }
+    return sum;
+  }
+
+  @Override
+  public void rmsNormBackward(
+      float[] dX,
+      int dXOffset,
+      float[] dW,
+      int dWOffset,
+      float[] dOut,
+      int dOutOffset,
+      float[] x,
+      int xOffset,
+      float[] w,
+      int wOffset,
+      float inverse,
+      int n) {
+    float dot = 0;
+    for (int i = 0; i < n; i++) {
+      float gradient = dOut[dOutOffset + i];
+      float normed = x[xOffset + i] * inverse;
+      dot = Math.fma(gradient * w[wOffset + i], normed, dot);
+      dW[dWOffset + i] = Math.fma(gradient, normed, dW[dWOffset + i]);
+    }
+    float mean = dot / n;
+    for (int i = 0; i < n; i++) {
+      float normed = x[xOffset + i] * inverse;
+      float inner = Math.fma(-mean, normed, dOut[dOutOffset + i] * w[wOffset + i]);
+      dX[dXOffset + i] = Math.fma(inverse, inner, dX[dXOffset + i]);
+    }
+  }
+
+  @Override
+  public void normRotate(
+      float[] out,
+      int outOffset,
+      float factor,
+      float[] x,
+      int xOffset,
+      float[] w,
+      int wOffset,
+      float[] rotation,
+      int table,
+      int half) {
+    for (int i = 0; i < half; i++) {
+      float a = factor * x[xOffset + i] * w[wOffset + i];
+      float b = factor * x[xOffset + half + i] * w[wOffset + half + i];
+      float cos = rotation[table + i];
+      float sin = rotation[table + half + i];
+      out[outOffset + i] = Math.fma(a, cos, -(b * sin));
+      out[outOffset + half + i] = Math.fma(b, cos, a * sin);
+    }
+  }
+
+  @Override
+  public void normRotateBackward(
+      float[] dX,
+      int dXOffset,
+      float[] dW,
+      int dWOffset,
+      float[] dOut,
+      int dOutOffset,
+      float inverse,
+      float[] x,
+      int xOffset,
+      float[] w,
+      int wOffset,
+      float[] rotation,
+      int table,
+      int half) {
+    float dot = 0;
+    for (int i = 0; i < half; i++) {
+      int j = half + i;
+      float cos = rotation[table + i];
+      float sin = rotation[table + j];
+      // The transpose of a rotation turns back.
+      float da = Math.fma(dOut[dOutOffset + i], cos, dOut[dOutOffset + j] * sin);
+      float db = Math.fma(dOut[dOutOffset + j], cos, -(dOut[dOutOffset + i] * sin));
+      float a = x[xOffset + i] * inverse;
+      float b = x[xOffset + j] * inverse;
+      dW[dWOffset + i] = Math.fma(da, a, dW[dWOffset + i]);
+      dW[dWOffset + j] = Math.fma(db, b, dW[dWOffset + j]);
+      da *= w[wOffset + i];
+      db *= w[wOffset + j];
+      dot = Math.fma(da, a, Math.fma(db, b, dot));
+      dX[dXOffset + i] = da;
+      dX[dXOffset + j] = db;
+    }
+    float mean = dot / (2 * half);
+    for (int i = 0; i < 2 * half; i++) {
+      float normed = x[xOffset + i] * inverse;
+      dX[dXOffset + i] = inverse * Math.fma(-mean, normed, dX[dXOffset + i]);
+    }
+  }
+
+  @Override
+  public float expAndSum(float[] x, int xOffset, float shift, int n) {
+    float sum = 0;
+    for (int i = 0; i < n; i++) {
+      float e = exp(x[xOffset + i] - shift);
+      x[xOffset + i] = e;
+      sum += e;
+    }
+    return sum;
+  }
+
+  @Override
+  public void softmaxBackward(
+      float[] s, int sOffset, float[] d, int dOffset, float shift, float mean, int n) {
+    for (int i = 0; i < n; i++) {
+      float p = exp(s[sOffset + i] - shift);
+      s[sOffset + i] = p;
+      d[dOffset + i] = p * (d[dOffset + i] - mean);
+    }
+  }
+
+  @Override
+  public void swiGlu(float[] out, int outOffset, float[] gateUp, int gateUpOffset, int n) {
+    for (int i = 0; i < n; i++) {
+      float g = gateUp[gateUpOffset + i];
+      out[outOffset + i] = g * sigmoid(g) * gateUp[gateUpOffset + n + i];
+    }
+  }
+
+  @Override
+  public void swiGluBackward(
+      float[] dGateUp,
+      int dGateUpOffset,
+      float[] dOut,
+      int dOutOffset,
+      float[] gateUp,
+      int gateUpOffset,
+      int n) {
+    for (int i = 0; i < n; i++) {
+      float g = gateUp[gateUpOffset + i];
+      float u = gateUp[gateUpOffset + n + i];
+      float gradient = dOut[dOutOffset + i];
+      float s = sigmoid(g);
+      float silu = g * s;
+      // silu' = s + g s (1 - s) = s + silu - silu s
+      float slope = Math.fma(-silu, s, s + silu);
+      dGateUp[dGateUpOffset + i] = gradient * u * slope;
+      dGateUp[dGateUpOffset + n + i] = gradient * silu;
+    }
+  }
+
+  @Override
+  public void adamW(
+      float[] w,
+      int wOffset,
+      float[] g,
+      int gOffset,
+      float[] m,
+      int mOffset,
+      float[] v,
+      int vOffset,
+      AdamW.Factors f,
+      int n) {
+    for (int i = 0; i < n; i++) {
+      float gradient = f.gradientScale() * g[gOffset + i];
+      float first = Math.fma(f.newFirst(), gradient, f.keepFirst() * m[mOffset + i]);
+      float second = Math.fma(f.newSecond() * gradient, gradient, f.keepSecond() * v[vOffset + i]);
+      m[mOffset + i] = first;
+      v[vOffset + i] = second;
+      float root = (float) Math.sqrt(second * f.secondCorrection()) + f.epsilon();
+      float old = w[wOffset + i];
+      w[wOffset + i] = old - Math.fma(f.decay(), old, f.rate() * first / root);
+    }
+  }
+}

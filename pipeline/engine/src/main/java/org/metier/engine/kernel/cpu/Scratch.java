@@ -1,0 +1,23 @@
+package org.metier.engine.kernel.cpu;
+
+/** Memory that an op needs while it runs: one growing array per worker, kept between calls. */
+final class Scratch {
+  private final float[][] arrays;
+
+  Scratch(Team team) {
+    arrays = new float[team.size()][0];
+  }
+
+  /** At least {@code length} elements for {@code worker}; their content is undefined. */
+  float[] of(int worker, int length) {
+    if (arrays[worker].length < length) {
+      arrays[worker] = new float[length];
+    }
+    return arrays[worker];
+  }
+
+  /** The same for what all workers share. */
+  float[] shared(int length) {
+    return of(0, length);
+  }
+}

@@ -1,0 +1,415 @@
+package org.metier.engine.kernel.cpu;
+
+import static jdk.incubator.vector.FloatVector.broadcast;
+import static jdk.incubator.vector.FloatVector.fromArray;
+import static jdk.incubator.vector.FloatVector.zero;
+
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorShuffle;
+import jdk.incubator.vector.VectorSpecies;
+
+/**
+ * {@link Rows} with the Vector API, and the only file that uses it. What does not fill a vector is
+ * left to {@link ScalarRows}; both compute the same expressions, so an element's result does not
+ * depend on which of them did it. Sums add lane by lane in an order that is written down here
+ * ({@link #sum}): the API leaves the order of its own reductions open.
+ */
+final class VectorRows implements Rows {
+  private static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
+  private static final int LANES = SPECIES.length();
+  private static final VectorShuffle<Float> BY_8 = rotation(8);
+  private static final VectorShuffle<Float> BY_4 = rotation(4);
+  private static final VectorShuffle<Float> BY_2 = rotation(2);
+  private static final VectorShuffle<Float> BY_1 = rotation(1);
+  private static final ScalarRows TAIL = new ScalarRows();
+
+  private static VectorShuffle<Float> rotation(int by) {
+    return VectorShuffle.fromOp(SPECIES, lane -> (lane + by) % LANES);
+  }
+
+  private static float sum(FloatVector v) {
+    FloatVector sum = v;
+    if (LANES >= 16) {
+      sum = sum.add(sum.rearrange(BY_8));
+    }
+    if (LANES >= 8) {
+      sum = sum.add(sum.rearrange(BY_4));
+    }
+    if (LANES >= 4) {
+      sum = sum.add(sum.rearrange(BY_2));
+    }
+    if (LANES >= 2) {
+      sum = sum.add(sum.rearrange(BY_1));
+    }
+    return sum.lane(0);
+  }
+
+  /** {@link ScalarRows#exp} in every lane. */
+  private static FloatVector exp(FloatVector x) {
+    FloatVector bounded = x.min(ScalarRows.EXP_MAX).max(ScalarRows.EXP_MIN);
+    FloatVector shifted = bounded.fma(ScalarRows.LOG2_E, ScalarRows.ROUND);
+    FloatVector n = shifted.sub(ScalarRows.ROUND);
+    FloatVector r = n.fma(broadcast(SPECIES, -ScalarRows.LN2_HIGH), bounded);
+    r = n.fma(broadcast(SPECIES, -ScalarRows.LN2_LOW), r);
+    FloatVector p = r.fma(1.9875691500e-4f, 1.3981999507e-3f);
+    p = p.fma(r, broadcast(SPECIES, 8.3334519073e-3f));
+    p = p.fma(r, broadcast(SPECIES, 4.1665795894e-2f));
+    p = p.fma(r, broadcast(SPECIES, 1.6666665459e-1f));
+    p = p.fma(r, broadcast(SPECIES, 5.0000001201e-1f));
+    p = p.fma(r.mul(r), r).add(1);
+    FloatVector e =
+        p.reinterpretAsInts()
+            .add(shifted.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23))
+            .reinterpretAsFloats();
+    return e.blend(0, x.lt(ScalarRows.EXP_MIN));
+  }
+
+  private static FloatVector sigmoid(FloatVector x) {
+    return broadcast(SPECIES, 1).div(exp(x.neg()).add(1));
+  }
+
+  /** Elements in whole vectors. */
+  private static int whole(int n) {
+    return n - n % LANES;
+  }
+
+  @Override
+  public float dot(float[] a, int aOffset, float[] b, int bOffset, int n) {
+    int end = whole(n);
+    int unrolled = n - n % (4 * LANES);
+    FloatVector sum0 = zero(SPECIES);
+    FloatVector sum1 = sum0;
+    FloatVector sum2 = sum0;
+    FloatVector sum3 = sum0;
+    int i = 0;
+    for (; i < unrolled; i += 4 * LANES) {
+      int p = aOffset + i;
+      int q = bOffset + i;
+      sum0 = fromArray(SPECIES, a, p).fma(fromArray(SPECIES, b, q), sum0);
+      sum1 = fromArray(SPECIES, a, p + LANES).fma(fromArray(SPECIES, b, q + LANES), sum1);
+      sum2 = fromArray(SPECIES, a, p + 2 * LANES).fma(fromArray(SPECIES, b, q + 2 * LANES), sum2);
+      sum3 = fromArray(SPECIES, a, p + 3 * LANES).fma(fromArray(SPECIES, b, q + 3 * LANES), sum3);
+    }
+    for (; i < end; i += LANES) {
+      sum0 = fromArray(SPECIES, a, aOffset + i).fma(fromArray(SPECIES, b, bOffset + i), sum0);
+    }
+    float sum = sum(sum0.add(sum1).add(sum2.add(sum3)));
+    return end == n ? sum : sum + TAIL.dot(a, aOffset + end, b, bOffset + end, n - end);
+  }
+
+  @Override
+  public float max(float[] x, int xOffset, int n) {
+    int end = whole(n);
+    float max = Float.NEGATIVE_INFINITY;
+    if (end > 0) {
+      FloatVector lanes = fromArray(SPECIES, x, xOffset);
+      for (int i = LANES; i < end; i += LANES) {
+        lanes = lanes.max(fromArray(SPECIES, x, xOffset + i));
+      }
+      max = lanes.reduceLanes(VectorOperators.MAX);
+    }
+    return end == n ? max : Math.max(max, TAIL.max(x, xOffset + end, n - end));
+  }
+
+  @Override
+  public void scale(float[] x, int xOffset, float factor, int n) {
+    int end = whole(n);
+    for (int i = 0; i < end; i += LANES) {
+      fromArray(SPECIES, x, xOffset + i).mul(factor).intoArray(x, xOffset + i);
+    }
+    TAIL.scale(x, xOffset + end, factor, n - end);
+  }
+
+  @Override
+  public void scaleInto(float[] out, int outOffset, float factor, float[] x, int xOffset, int n) {
+    int end = whole(n);
+    for (int i = 0; i < end; i += LANES) {
+      fromArray(SPECIES, x, xOffset + i).mul(factor).intoArray(out, outOffset + i);
+    }
+    TAIL.scaleInto(out, outOffset + end, factor, x, xOffset + end, n - end);
+  }
+
+  @Override
+  public void addScaled(float[] out, int outOffset, float factor, float[] x, int xOffset, int n) {
+    FloatVector factors = broadcast(SPECIES, factor);
+    int end = whole(n);
+    for (int i = 0; i < end; i += LANES) {
+      factors
+          .fma(fromArray(SPECIES, x, xOffset + i), fromArray(SPECIES, out, outOffset + i))
+          .intoArray(out, outOffset + i);
+    }
+    TAIL.addScaled(out, outOffset + end, factor, x, xOffset + end, n - end);
+  }
+
+  @Override
+  public void scaleInto(
+      float[] out,
+      int outOffset,
+      float factor,
+      float[] x,
+      int xOffset,
+      float[] w,
+      int wOffset,
+      int n) {
+    int end = whole(n);
+    for (int i = 0; i < end; i += LANES) {
+      fromArray(SPECIES, x, xOffset + i)
+          .mul(factor)
+          .mul(fromArray(SPECIES, w, wOffset + i))
+          .intoArray(out, outOffset + i);
+    }
+    TAIL.scaleInto(out, outOffset + end, factor, x, xOffset + end, w, wOffset + end, n - end);
+  }
+
+  @Override
+  public float scaleIntoAndDot(
+      float[] out,
+      int outOffset,
+      float factor,
+      float[] x,
+      int xOffset,
+      float[] y,
+      int yOffset,
+      int n) {
+    int end = whole(n);
+    FloatVector dot = zero(SPECIES);
+    for (int i = 0; i < end; i += LANES) {
+      FloatVector lanes = fromArray(SPECIES, x, xOffset + i);
+      dot = lanes.fma(fromArray(SPECIES, y, yOffset + i), dot);
+      lanes.mul(factor).intoArray(out, outOffset + i);
+    }
+    float sum = sum(dot);
+    return end == n
+        ? sum
+        : sum
+            + TAIL.scaleIntoAndDot(
+                out, outOffset + end, factor, x, xOffset + end, y, yOffset + end, n - end);
+  }
+
+  @Override
+  public void rmsNormBackward(
+      float[] dX,
+      int dXOffset,
+      float[] dW,
+      int dWOffset,
+      float[] dOut,
+      int dOutOffset,
+      float[] x,
+      int xOffset,
+      float[] w,
+      int wOffset,
+      float inverse,
+      int n) {
+    if (n % LANES != 0) {
+      TAIL.rmsNormBackward(
+          dX, dXOffset, dW, dWOffset, dOut, dOutOffset, x, xOffset, w, wOffset, inverse, n);
+      return;
+    }
+    FloatVector dot = zero(SPECIES);
+    for (int i = 0; i < n; i += LANES) {
+      FloatVector gradient = fromArray(SPECIES, dOut, dOutOffset + i);
+      FloatVector normed = fromArray(SPECIES, x, xOffset + i).mul(inverse);
+      dot = gradient.mul(fromArray(SPECIES, w, wOffset + i)).fma(normed, dot);
+      gradient.fma(normed, fromArray(SPECIES, dW, dWOffset + i)).intoArray(dW, dWOffset + i);
+    }
+    FloatVector minusMean = broadcast(SPECIES, -(sum(dot) / n));
+    FloatVector inverses = broadcast(SPECIES, inverse);
+    for (int i = 0; i < n; i += LANES) {
+      FloatVector normed = fromArray(SPECIES, x, xOffset + i).mul(inverse);
+      FloatVector scaled =
+          fromArray(SPECIES, dOut, dOutOffset + i).mul(fromArray(SPECIES, w, wOffset + i));
+      inverses
+          .fma(minusMean.fma(normed, scaled), fromArray(SPECIES, dX, dXOffset + i))
+          .intoArray(dX, dXOffset + i);
+    }
+  }
+
+  @Override
+  public void normRotate(
+      float[] out,
+      int outOffset,
+      float factor,
+      float[] x,
+      int xOffset,
+      float[] w,
+      int wOffset,
+      float[] rotation,
+      int table,
+      int half) {
+    if (half % LANES != 0) {
+      TAIL.normRotate(out, outOffset, factor, x, xOffset, w, wOffset, rotation, table, half);
+      return;
+    }
+    for (int i = 0; i < half; i += LANES) {
+      int j = half + i;
+      FloatVector a =
+          fromArray(SPECIES, x, xOffset + i).mul(factor).mul(fromArray(SPECIES, w, wOffset + i));
+      FloatVector b =
+          fromArray(SPECIES, x, xOffset + j).mul(factor).mul(fromArray(SPECIES, w, wOffset + j));
+      FloatVector cos = fromArray(SPECIES, rotation, table + i);
+      FloatVector sin = fromArray(SPECIES, rotation, table + j);
+      a.fma(cos, b.mul(sin).neg()).intoArray(out, outOffset + i);
+      b.fma(cos, a.mul(sin)).intoArray(out, outOffset + j);
+    }
+  }
+
+  @Override
+  public void normRotateBackward(
+      float[] dX,
+      int dXOffset,
+      float[] dW,
+      int dWOffset,
+      float[] dOut,
+      int dOutOffset,
+      float inverse,
+      float[] x,
+      int xOffset,
+      float[] w,
+      int wOffset,
+      float[] rotation,
+      int table,
+      int half) {
+    if (half % LANES != 0) {
+      TAIL.normRotateBackward(
+          dX,
+          dXOffset,
+          dW,
+          dWOffset,
+          dOut,
+          dOutOffset,
+          inverse,
+          x,
+          xOffset,
+          w,
+          wOffset,
+          rotation,
+          table,
+          half);
+      return;
+    }
+    FloatVector dot = zero(SPECIES);
+    for (int i = 0; i < half; i += LANES) {
+      int j = half + i;
+      FloatVector cos = fromArray(SPECIES, rotation, table + i);
+      FloatVector sin = fromArray(SPECIES, rotation, table + j);
+      FloatVector turnedA = fromArray(SPECIES, dOut, dOutOffset + i);
+      FloatVector turnedB = fromArray(SPECIES, dOut, dOutOffset + j);
+      // The transpose of a rotation turns back.
+      FloatVector da = turnedA.fma(cos, turnedB.mul(sin));
+      FloatVector db = turnedB.fma(cos, turnedA.mul(sin).neg());
+      FloatVector a = fromArray(SPECIES, x, xOffset + i).mul(inverse);
+      FloatVector b = fromArray(SPECIES, x, xOffset + j).mul(inverse);
+      da.fma(a, fromArray(SPECIES, dW, dWOffset + i)).intoArray(dW, dWOffset + i);
+      db.fma(b, fromArray(SPECIES, dW, dWOffset + j)).intoArray(dW, dWOffset + j);
+      da = da.mul(fromArray(SPECIES, w, wOffset + i));
+      db = db.mul(fromArray(SPECIES, w, wOffset + j));
+      dot = da.fma(a, db.fma(b, dot));
+      da.intoArray(dX, dXOffset + i);
+      db.intoArray(dX, dXOffset + j);
+    }
+    FloatVector minusMean = broadcast(SPECIES, -(sum(dot) / (2 * half)));
+    for (int i = 0; i < 2 * half; i += LANES) {
+      FloatVector normed = fromArray(SPECIES, x, xOffset + i).mul(inverse);
+      minusMean
+          .fma(normed, fromArray(SPECIES, dX, dXOffset + i))
+          .mul(inverse)
+          .intoArray(dX, dXOffset + i);
+    }
+  }
+
+  @Override
+  public float expAndSum(float[] x, int xOffset, float shift, int n) {
+    int end = whole(n);
+    FloatVector lanes = zero(SPECIES);
+    for (int i = 0; i < end; i += LANES) {
+      FloatVector e = exp(fromArray(SPECIES, x, xOffset + i).sub(shift));
+      e.intoArray(x, xOffset + i);
+      lanes = lanes.add(e);
+    }
+    float sum = sum(lanes);
+    return end == n ? sum : sum + TAIL.expAndSum(x, xOffset + end, shift, n - end);
+  }
+
+  @Override
+  public void softmaxBackward(
+      float[] s, int sOffset, float[] d, int dOffset, float shift, float mean, int n) {
+    int end = whole(n);
+    for (int i = 0; i < end; i += LANES) {
+      FloatVector p = exp(fromArray(SPECIES, s, sOffset + i).sub(shift));
+      p.intoArray(s, sOffset + i);
+      p.mul(fromArray(SPECIES, d, dOffset + i).sub(mean)).intoArray(d, dOffset + i);
+    }
+    TAIL.softmaxBackward(s, sOffset + end, d, dOffset + end, shift, mean, n - end);
+  }
+
+  @Override
+  public void swiGlu(float[] out, int outOffset, float[] gateUp, int gateUpOffset, int n) {
+    if (n % LANES != 0) {
+      TAIL.swiGlu(out, outOffset, gateUp, gateUpOffset, n);
+      return;
+    }
+    for (int i = 0; i < n; i += LANES) {
+      FloatVector g = fromArray(SPECIES, gateUp, gateUpOffset + i);
+      FloatVector u = fromArray(SPECIES, gateUp, gateUpOffset + n + i);
+      g.mul(sigmoid(g)).mul(u).intoArray(out, outOffset + i);
+    }
+  }
+
+  @Override
+  public void swiGluBackward(
+      float[] dGateUp,
+      int dGateUpOffset,
+      float[] dOut,
+      int dOutOffset,
+      float[] gateUp,
+      int gateUpOffset,
+      int n) {
+    if (n % LANES != 0) {
+      TAIL.swiGluBackward(dGateUp, dGateUpOffset, dOut, dOutOffset, gateUp, gateUpOffset, n);
+      return;
+    }
+    for (int i = 0; i < n; i += LANES) {
+      FloatVector g = fromArray(SPECIES, gateUp, gateUpOffset + i);
+      FloatVector u = fromArray(SPECIES, gateUp, gateUpOffset + n + i);
+      FloatVector gradient = fromArray(SPECIES, dOut, dOutOffset + i);
+      FloatVector s = sigmoid(g);
+      FloatVector silu = g.mul(s);
+      FloatVector slope = silu.neg().fma(s, s.add(silu));
+      gradient.mul(u).mul(slope).intoArray(dGateUp, dGateUpOffset + i);
+      gradient.mul(silu).intoArray(dGateUp, dGateUpOffset + n + i);
+    }
+  }
+
+  @Override
+  public void adamW(
+      float[] w,
+      int wOffset,
+      float[] g,
+      int gOffset,
+      float[] m,
+      int mOffset,
+      float[] v,
+      int vOffset,
+      AdamW.Factors f,
+      int n) {
+    FloatVector newFirst = broadcast(SPECIES, f.newFirst());
+    FloatVector decay = broadcast(SPECIES, f.decay());
+    int end = whole(n);
+    for (int i = 0; i < end; i += LANES) {
+      FloatVector gradient = fromArray(SPECIES, g, gOffset + i).mul(f.gradientScale());
+      FloatVector first =
+          newFirst.fma(gradient, fromArray(SPECIES, m, mOffset + i).mul(f.keepFirst()));
+      FloatVector second =
+          gradient
+              .mul(f.newSecond())
+              .fma(gradient, fromArray(SPECIES, v, vOffset + i).mul(f.keepSecond()));
+      first.intoArray(m, mOffset + i);
+      second.intoArray(v, vOffset + i);
+      FloatVector root = second.mul(f.secondCorrection()).sqrt().add(f.epsilon());
+      FloatVector old = fromArray(SPECIES, w, wOffset + i);
+      old.sub(decay.fma(old, first.mul(f.rate()).div(root))).intoArray(w, wOffset + i);
+    }
+    TAIL.adamW(w, wOffset + end, g, gOffset + end, m, mOffset + end, v, vOffset + end, f, n - end);
+  }
+}
