@@ -1,0 +1,170 @@
+package org.metier.analysis;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
+import java.util.TreeSet;
+
+/**
+ * All segments of one layer as plain arrays, ordered by (sequence, domain), so that whatever is
+ * computed from them depends on the rows alone and not on how Spark had partitioned them.
+ *
+ * <p>Shapes: S segments, D domains in alphabetical order, E experts.
+ */
+final class LayerRouting {
+  final int layer;
+  final int numExperts;
+
+  /** k, experts per token. */
+  final int topK;
+
+  /** [D] names. */
+  final String[] domains;
+
+  /** [S] number of the sequence, not decreasing. */
+  final long[] sequence;
+
+  /** [S] index into {@link #domains}. */
+  final int[] domain;
+
+  /** [S] tokens. */
+  final long[] tokens;
+
+  /** [S·E] tokens per expert, segment after segment. */
+  final long[] expertTokens;
+
+  /** [D·E] tokens per expert, summed by domain. */
+  final long[] domainExpertTokens;
+
+  /** [D·E] gate weight, summed by domain in the order of the sequences. */
+  final double[] domainGateMass;
+
+  /** [D] tokens. */
+  final long[] domainTokens;
+
+  final long totalTokens;
+  final double scoreSum;
+
+  private LayerRouting(int layer, List<Segment> ordered, String[] domains) {
+    this.layer = layer;
+    this.domains = domains;
+    int segments = ordered.size();
+    numExperts = ordered.get(0).expertTokens.length;
+    topK = topK(layer, ordered.get(0));
+    sequence = new long[segments];
+    domain = new int[segments];
+    tokens = new long[segments];
+    expertTokens = new long[Math.multiplyExact(segments, numExperts)];
+    domainExpertTokens = new long[domains.length * numExperts];
+    domainGateMass = new double[domains.length * numExperts];
+    domainTokens = new long[domains.length];
+    double scores = 0;
+    long total = 0;
+    for (int s = 0; s < segments; s++) {
+      Segment segment = ordered.get(s);
+      check(segment);
+      int d = Arrays.binarySearch(domains, segment.domain);
+      sequence[s] = segment.sequence;
+      domain[s] = d;
+      tokens[s] = segment.tokens;
+      domainTokens[d] += segment.tokens;
+      total += segment.tokens;
+      scores += segment.scoreSum;
+      System.arraycopy(segment.expertTokens, 0, expertTokens, s * numExperts, numExperts);
+      for (int e = 0; e < numExperts; e++) {
+        domainExpertTokens[d * numExperts + e] += segment.expertTokens[e];
+        domainGateMass[d * numExperts + e] += segment.gateMass[e];
+      }
+    }
+    totalTokens = total;
+    scoreSum = scores;
+  }
+
+  /**
+   * @param segments in any order; at least one
+   * @throws IllegalArgumentException when the rows contradict each other; names the row
+   */
+  static LayerRouting of(int layer, Iterable<Segment> segments) {
+    List<Segment> ordered = new ArrayList<>();
+    segments.forEach(ordered::add);
+    ordered.sort(Comparator.<Segment>comparingLong(s -> s.sequence).thenComparing(s -> s.domain));
+    TreeSet<String> domains = new TreeSet<>();
+    for (int s = 0; s < ordered.size(); s++) {
+      Segment segment = ordered.get(s);
+      domains.add(segment.domain);
+      if (s > 0
+          && segment.sequence == ordered.get(s - 1).sequence
+          && segment.domain.equals(ordered.get(s - 1).domain)) {
+        throw new IllegalArgumentException(
+            "sequence_routing has two rows for " + at(layer, segment));
+      }
+    }
+    return new LayerRouting(layer, ordered, domains.toArray(new String[0]));
+  }
+
+  int numSegments() {
+    return sequence.length;
+  }
+
+  int numDomains() {
+    return domains.length;
+  }
+
+  /** [E] tokens of each expert over all domains. */
+  long[] expertTotals() {
+    long[] totals = new long[numExperts];
+    for (int i = 0; i < domainExpertTokens.length; i++) {
+      totals[i % numExperts] += domainExpertTokens[i];
+    }
+    return totals;
+  }
+
+  /** N_ED/N_D, the share of the domain's tokens that reach the expert; 0 without tokens. */
+  double frequency(int d, int e) {
+    return domainTokens[d] == 0
+        ? 0
+        : (double) domainExpertTokens[d * numExperts + e] / domainTokens[d];
+  }
+
+  private static int topK(int layer, Segment first) {
+    long routed = Arrays.stream(first.expertTokens).sum();
+    if (first.tokens < 1 || routed < first.tokens || routed % first.tokens != 0) {
+      throw new IllegalArgumentException(
+          "sequence_routing, %s: expert_tokens sum to %d, no multiple of the %d tokens"
+              .formatted(at(layer, first), routed, first.tokens));
+    }
+    return (int) (routed / first.tokens);
+  }
+
+  private void check(Segment segment) {
+    String where = at(layer, segment);
+    if (segment.domain.equals(RoutingSchema.ALL_DOMAINS)) {
+      throw new IllegalArgumentException(
+          "sequence_routing, %s: this name is kept for all domains together".formatted(where));
+    }
+    if (segment.expertTokens.length != numExperts || segment.gateMass.length != numExperts) {
+      throw new IllegalArgumentException(
+          "sequence_routing, %s: %d expert_tokens and %d gate_mass, expected %d of each"
+              .formatted(where, segment.expertTokens.length, segment.gateMass.length, numExperts));
+    }
+    long routed = 0;
+    for (long count : segment.expertTokens) {
+      if (count < 0 || count > segment.tokens) {
+        throw new IllegalArgumentException(
+            "sequence_routing, %s: an expert has %d of %d tokens"
+                .formatted(where, count, segment.tokens));
+      }
+      routed += count;
+    }
+    if (segment.tokens < 1 || routed != topK * segment.tokens) {
+      throw new IllegalArgumentException(
+          "sequence_routing, %s: expert_tokens sum to %d, expected %d experts for each of %d tokens"
+              .formatted(where, routed, topK, segment.tokens));
+    }
+  }
+
+  private static String at(int layer, Segment segment) {
+    return "sequence %d, domain %s, layer %d".formatted(segment.sequence, segment.domain, layer);
+  }
+}

@@ -1,0 +1,146 @@
+package org.metier.analysis;
+
+import static org.apache.spark.sql.types.DataTypes.DoubleType;
+import static org.apache.spark.sql.types.DataTypes.IntegerType;
+import static org.apache.spark.sql.types.DataTypes.LongType;
+
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.RowFactory;
+import org.apache.spark.sql.types.StructType;
+
+/**
+ * The row of {@code layer_summary} for one layer.
+ *
+ * @param tokens held-out tokens that were routed
+ * @param numExperts E
+ * @param topK k
+ * @param mutualInformation I(domain; expert) in bits, {@link MutualInformation}
+ * @param mutualInformationNormalised I / min(log2 E, H(domain)), in [0, 1]; 0 with one domain or
+ *     one expert
+ * @param mutualInformationCorrected I less {@link MutualInformation#millerMadowBias}, bits; may be
+ *     slightly negative
+ * @param permutationMean mean of I under shuffled domain labels, bits, {@link LabelPermutation}
+ * @param permutationQ99 its 99 % quantile
+ * @param permutationP how probable an I as large is under shuffled labels
+ * @param loadEntropy {@link LoadMetrics#entropy}
+ * @param cv {@link LoadMetrics#cv}
+ * @param maxVio {@link LoadMetrics#maxVio}
+ * @param deadExperts {@link LoadMetrics#deadExperts}
+ * @param scoreSum mean over tokens of the k chosen experts' softmax probability (arXiv 2501.11873);
+ *     k/E = undecided, 1 = sure
+ * @param highestDomainFrequency largest N_ED / N_D of the layer; k/E when routing ignores domains
+ */
+public record LayerSummary(
+    int layer,
+    long tokens,
+    int numExperts,
+    int topK,
+    double mutualInformation,
+    double mutualInformationNormalised,
+    double mutualInformationCorrected,
+    double permutationMean,
+    double permutationQ99,
+    double permutationP,
+    double loadEntropy,
+    double cv,
+    double maxVio,
+    int deadExperts,
+    double scoreSum,
+    double highestDomainFrequency) {
+
+  public static final String TABLE = "layer_summary";
+
+  public static final StructType SCHEMA =
+      new StructType()
+          .add("layer", IntegerType, false)
+          .add("tokens", LongType, false)
+          .add("num_experts", IntegerType, false)
+          .add("top_k", IntegerType, false)
+          .add("mutual_information", DoubleType, false)
+          .add("mutual_information_normalised", DoubleType, false)
+          .add("mutual_information_corrected", DoubleType, false)
+          .add("permutation_mean", DoubleType, false)
+          .add("permutation_q99", DoubleType, false)
+          .add("permutation_p", DoubleType, false)
+          .add("load_entropy", DoubleType, false)
+          .add("cv", DoubleType, false)
+          .add("max_vio", DoubleType, false)
+          .add("dead_experts", IntegerType, false)
+          .add("score_sum", DoubleType, false)
+          .add("highest_domain_frequency", DoubleType, false);
+
+  static LayerSummary of(LayerRouting routing, AnalyzeConfig config) {
+    int numExperts = routing.numExperts;
+    long[] counts = routing.domainExpertTokens;
+    double information = MutualInformation.bits(counts, numExperts);
+    double bound =
+        Math.min(
+            Math.log(numExperts) / Math.log(2),
+            MutualInformation.entropyBits(routing.domainTokens));
+    LabelPermutation shuffled = LabelPermutation.of(routing, config.permutations(), config.seed());
+    LoadMetrics load = LoadMetrics.of(routing.expertTotals());
+    double highest = 0;
+    for (int d = 0; d < routing.numDomains(); d++) {
+      for (int e = 0; e < numExperts; e++) {
+        highest = Math.max(highest, routing.frequency(d, e));
+      }
+    }
+    return new LayerSummary(
+        routing.layer,
+        routing.totalTokens,
+        numExperts,
+        routing.topK,
+        information,
+        bound > 0 ? information / bound : 0,
+        information - MutualInformation.millerMadowBias(counts, numExperts),
+        shuffled.mean(),
+        shuffled.q99(),
+        shuffled.p(),
+        load.entropy(),
+        load.cv(),
+        load.maxVio(),
+        load.deadExperts(),
+        routing.scoreSum / routing.totalTokens,
+        highest);
+  }
+
+  Row toRow() {
+    return RowFactory.create(
+        layer,
+        tokens,
+        numExperts,
+        topK,
+        mutualInformation,
+        mutualInformationNormalised,
+        mutualInformationCorrected,
+        permutationMean,
+        permutationQ99,
+        permutationP,
+        loadEntropy,
+        cv,
+        maxVio,
+        deadExperts,
+        scoreSum,
+        highestDomainFrequency);
+  }
+
+  static LayerSummary of(Row row) {
+    return new LayerSummary(
+        row.getInt(0),
+        row.getLong(1),
+        row.getInt(2),
+        row.getInt(3),
+        row.getDouble(4),
+        row.getDouble(5),
+        row.getDouble(6),
+        row.getDouble(7),
+        row.getDouble(8),
+        row.getDouble(9),
+        row.getDouble(10),
+        row.getDouble(11),
+        row.getDouble(12),
+        row.getInt(13),
+        row.getDouble(14),
+        row.getDouble(15));
+  }
+}
