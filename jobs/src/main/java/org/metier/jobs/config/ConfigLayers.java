@@ -1,0 +1,139 @@
+package org.metier.jobs.config;
+
+import com.typesafe.config.Config;
+import com.typesafe.config.ConfigException;
+import com.typesafe.config.ConfigFactory;
+import com.typesafe.config.ConfigIncludeContext;
+import com.typesafe.config.ConfigIncluder;
+import com.typesafe.config.ConfigObject;
+import com.typesafe.config.ConfigParseOptions;
+import com.typesafe.config.ConfigParseable;
+import com.typesafe.config.ConfigRenderOptions;
+import com.typesafe.config.ConfigValue;
+import com.typesafe.config.ConfigValueFactory;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * One run's configuration, joined from its three layers: {@code metier-defaults.conf} ← a file in
+ * HOCON ← {@code key=value} overrides. Substitutions are resolved after the layers are joined, so
+ * that one key changes all that refer to it.
+ */
+public final class ConfigLayers {
+  static final String DEFAULTS = "metier-defaults.conf";
+  static final String COMMAND_LINE = "command line";
+
+  private final Config resolved;
+  private final Settings settings;
+
+  private ConfigLayers(Config resolved) {
+    this.resolved = resolved;
+    this.settings = RecordBinder.bind(resolved, Settings.class);
+  }
+
+  /**
+   * Reads, joins, resolves and checks the whole configuration.
+   *
+   * @param file HOCON, whose {@code include}s are relative to it and must exist
+   * @param overrides {@code key=value} each, later ones win
+   * @throws InvalidConfigException with one line that names the place and the key
+   */
+  public static ConfigLayers load(Optional<Path> file, List<String> overrides) {
+    try {
+      Config joined = ConfigFactory.empty();
+      for (String override : overrides) {
+        joined = override(override).withFallback(joined);
+      }
+      if (file.isPresent()) {
+        joined = joined.withFallback(parse(file.get()));
+      }
+      return new ConfigLayers(joined.withFallback(defaults()).resolve());
+    } catch (ConfigException e) {
+      throw new InvalidConfigException(oneLine(e));
+    }
+  }
+
+  /** The built-in layer, substitutions unresolved. */
+  static Config defaults() {
+    return ConfigFactory.parseResources(
+        ConfigLayers.class.getClassLoader(),
+        DEFAULTS,
+        ConfigParseOptions.defaults().setAllowMissing(false));
+  }
+
+  public Settings settings() {
+    return settings;
+  }
+
+  /** The resolved configuration in HOCON, every key, with its comments. */
+  public String toHocon() {
+    return resolved.root().render(rendering().setComments(true).setJson(false));
+  }
+
+  /** The resolved configuration in JSON, every key. */
+  public String toJson() {
+    return resolved.root().render(rendering());
+  }
+
+  private static ConfigRenderOptions rendering() {
+    return ConfigRenderOptions.defaults().setOriginComments(false).setComments(false);
+  }
+
+  private static Config parse(Path file) {
+    if (!Files.isRegularFile(file)) {
+      throw new InvalidConfigException(
+          file + (Files.exists(file) ? ": not a file" : ": no such file"));
+    }
+    return ConfigFactory.parseFile(
+        file.toFile(), ConfigParseOptions.defaults().setIncluder(new StrictIncluder(file)));
+  }
+
+  /**
+   * A value that opens with a bracket, brace, quote or dollar sign is HOCON; any other is taken as
+   * it stands, so that paths and addresses need no quotes.
+   */
+  private static Config override(String override) {
+    int equals = override.indexOf('=');
+    String key = override.substring(0, equals);
+    String text = override.substring(equals + 1);
+    if (text.isEmpty() || "[{\"$".indexOf(text.charAt(0)) < 0) {
+      ConfigValue value = ConfigValueFactory.fromAnyRef(text, COMMAND_LINE);
+      return value.atPath(key);
+    }
+    return ConfigFactory.parseString(
+        key + " = " + text, ConfigParseOptions.defaults().setOriginDescription(COMMAND_LINE));
+  }
+
+  /** Typesafe config's messages start with the place already, but may run over many lines. */
+  private static String oneLine(ConfigException e) {
+    return e.getMessage().replaceAll("\\s+", " ").replaceFirst("^(\\S*): (\\d+):", "$1:$2:");
+  }
+
+  /**
+   * HOCON skips an include that is not there; a preset with a wrong name must not be skipped.
+   *
+   * @param including file that is being read
+   */
+  private record StrictIncluder(Path including) implements ConfigIncluder {
+    @Override
+    public ConfigIncluder withFallback(ConfigIncluder fallback) {
+      return this;
+    }
+
+    @Override
+    public ConfigObject include(ConfigIncludeContext context, String what) {
+      ConfigParseable included = context.relativeTo(what);
+      String file = included == null ? null : included.origin().filename();
+      if (file == null || !Files.isRegularFile(Path.of(file))) {
+        throw new InvalidConfigException(including + ": include \"" + what + "\": no such file");
+      }
+      return included.parse(
+          context
+              .parseOptions()
+              .setAllowMissing(false)
+              .setIncluder(new StrictIncluder(Path.of(file))));
+    }
+  }
+}

@@ -1,0 +1,19 @@
+package org.metier.jobs.config;
+
+import com.typesafe.config.Config;
+import org.metier.model.ModelConfig;
+import org.metier.prep.PrepareConfig;
+import org.metier.train.TrainConfig;
+
+/**
+ * Everything that one run is told, one record per section. The records are the schema: a key that
+ * is no component of theirs is an error, and every default stands in {@code metier-defaults.conf}.
+ */
+public record Settings(
+    RunConfig run,
+    Config corpus,
+    PrepareConfig prepare,
+    ModelConfig model,
+    TrainConfig train,
+    Config analyze,
+    SparkConfig spark) {}
