@@ -65,7 +65,7 @@ public final class CpuKernels implements Kernels {
 
   @Override
   public Storage allocate(int length) {
-    return new FloatStorage(new float[length]);
+    return FloatStorage.allocate(length);
   }
 
   @Override

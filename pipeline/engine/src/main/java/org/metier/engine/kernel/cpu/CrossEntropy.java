@@ -72,7 +72,7 @@ final class CrossEntropy {
     int vocabulary = head.rows();
     int width = head.dim(1);
     Shapes.require(x, "input of the output layer", x.rows(), width);
-    float[] logits = scratch.shared(tile(vocabulary) * vocabulary);
+    float[] logits = scratch.shared((tile(vocabulary) + 1) * vocabulary);
     float[] in = FloatStorage.of(x);
     float[] w = FloatStorage.of(head);
     int in0 = x.offset() + from * width;

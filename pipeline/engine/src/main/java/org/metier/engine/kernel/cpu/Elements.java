@@ -8,9 +8,6 @@ final class Elements {
   /** Elements per task. */
   private static final int GRAIN = 1 << 16;
 
-  /** Elements whose squares are summed in float before the sum goes on in double. */
-  private static final int FLOAT_SUM = 256;
-
   private final Team team;
   private final Rows rows;
   private double[] partial = new double[0];
@@ -64,12 +61,7 @@ final class Elements {
         x.size(),
         GRAIN,
         (from, to, worker) -> {
-          double sum = 0;
-          for (int i = from; i < to; i += FLOAT_SUM) {
-            int n = Math.min(FLOAT_SUM, to - i);
-            sum += rows.dot(values, offset + i, values, offset + i, n);
-          }
-          sums[from / GRAIN] = sum;
+          sums[from / GRAIN] = rows.sumOfSquares(values, offset + from, to - from);
         });
     double sum = 0;
     for (int block = 0; block < blocks; block++) {

@@ -58,7 +58,7 @@ final class Router {
             choose(routing.expertOfSlot, t * k, k, z, zRow, selectionBias, experts);
             int gRow = gates.offset() + t * k;
             sums[own + statistics - 2] +=
-                gate(g, gRow, p, pRow, routing.expertOfSlot, t * k, k, normalize);
+                gate(g, gRow, p, pRow, z, zRow, routing.expertOfSlot, t * k, k, normalize);
             for (int j = 0; j < k; j++) {
               sums[own + experts + routing.expertOfSlot[t * k + j]] += g[gRow + j];
             }
@@ -120,18 +120,39 @@ final class Router {
     }
   }
 
-  /** Fills one row of gates; returns the sum of the chosen probabilities. */
+  /**
+   * Fills one row of gates; returns the sum of the chosen probabilities. Normalised gates are a
+   * softmax over the chosen logits alone, which holds even where the probabilities underflow.
+   */
   private static double gate(
-      float[] g, int gRow, float[] p, int pRow, int[] chosen, int slot, int k, boolean normalize) {
-    double sum = 0;
+      float[] g,
+      int gRow,
+      float[] p,
+      int pRow,
+      float[] z,
+      int zRow,
+      int[] chosen,
+      int slot,
+      int k,
+      boolean normalize) {
+    double score = 0;
+    float max = Float.NEGATIVE_INFINITY;
     for (int j = 0; j < k; j++) {
-      sum += p[pRow + chosen[slot + j]];
+      score += p[pRow + chosen[slot + j]];
+      g[gRow + j] = p[pRow + chosen[slot + j]];
+      max = Math.max(max, z[zRow + chosen[slot + j]]);
     }
-    double divisor = normalize ? sum : 1;
-    for (int j = 0; j < k; j++) {
-      g[gRow + j] = (float) (p[pRow + chosen[slot + j]] / divisor);
+    if (normalize) {
+      double sum = 0;
+      for (int j = 0; j < k; j++) {
+        g[gRow + j] = ScalarRows.exp(z[zRow + chosen[slot + j]] - max);
+        sum += g[gRow + j];
+      }
+      for (int j = 0; j < k; j++) {
+        g[gRow + j] = (float) (g[gRow + j] / sum);
+      }
     }
-    return sum;
+    return score;
   }
 
   void backward(
@@ -169,7 +190,11 @@ final class Router {
             }
             int gRow = gates.offset() + t * k;
             int dGRow = dGates.offset() + t * k;
-            addGateGradient(dZ, row, dG, dGRow, g, gRow, p, pRow, routing, t, normalize);
+            if (!normalize) {
+              for (int j = 0; j < k; j++) {
+                dZ[row + routing.expertOfSlot[t * k + j]] += dG[dGRow + j];
+              }
+            }
             double shift = -rows.dot(dZ, row, p, pRow, experts);
             if (zScale != 0) {
               shift += zScale * logSumExp(p, pRow, z, zRow, experts);
@@ -177,35 +202,30 @@ final class Router {
             for (int e = 0; e < experts; e++) {
               dZ[row + e] = (float) (p[pRow + e] * (dZ[row + e] + shift));
             }
+            if (normalize) {
+              addSoftmaxGradient(dZ, row, dG, dGRow, g, gRow, routing.expertOfSlot, t * k, k);
+            }
           }
         });
   }
 
-  /** Through {@code g_j = p_j} or {@code g_j = p_j / Σ p} to the chosen probabilities. */
-  private static void addGateGradient(
-      float[] dP,
-      int dPRow,
+  /** {@code dz_j += g_j (dg_j - Σ g dg)}: normalised gates are a softmax of the chosen logits. */
+  private static void addSoftmaxGradient(
+      float[] dZ,
+      int row,
       float[] dG,
       int dGRow,
       float[] g,
       int gRow,
-      float[] p,
-      int pRow,
-      Routing routing,
-      int token,
-      boolean normalize) {
-    int k = routing.topK();
-    double sum = 1;
+      int[] chosen,
+      int slot,
+      int k) {
     double mean = 0;
-    if (normalize) {
-      sum = 0;
-      for (int j = 0; j < k; j++) {
-        sum += p[pRow + routing.expertOfSlot[token * k + j]];
-        mean += (double) dG[dGRow + j] * g[gRow + j];
-      }
+    for (int j = 0; j < k; j++) {
+      mean += (double) g[gRow + j] * dG[dGRow + j];
     }
     for (int j = 0; j < k; j++) {
-      dP[dPRow + routing.expertOfSlot[token * k + j]] += (float) ((dG[dGRow + j] - mean) / sum);
+      dZ[row + chosen[slot + j]] += (float) (g[gRow + j] * (dG[dGRow + j] - mean));
     }
   }
 

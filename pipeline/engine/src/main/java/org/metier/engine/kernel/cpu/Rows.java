@@ -18,6 +18,9 @@ interface Rows {
   /** Σ a·b. */
   float dot(float[] a, int aOffset, float[] b, int bOffset, int n);
 
+  /** Σ x², squared and summed in double. */
+  double sumOfSquares(float[] x, int xOffset, int n);
+
   /** max x; n is at least 1. */
   float max(float[] x, int xOffset, int n);
 

@@ -55,6 +55,16 @@ final class ScalarRows implements Rows {
   }
 
   @Override
+  public double sumOfSquares(float[] x, int xOffset, int n) {
+    double sum = 0;
+    for (int i = 0; i < n; i++) {
+      double value = x[xOffset + i];
+      sum = Math.fma(value, value, sum);
+    }
+    return sum;
+  }
+
+  @Override
   public float max(float[] x, int xOffset, int n) {
     float max = x[xOffset];
     for (int i = 1; i < n; i++) {

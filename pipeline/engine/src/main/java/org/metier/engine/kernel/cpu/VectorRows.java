@@ -4,6 +4,7 @@ import static jdk.incubator.vector.FloatVector.broadcast;
 import static jdk.incubator.vector.FloatVector.fromArray;
 import static jdk.incubator.vector.FloatVector.zero;
 
+import jdk.incubator.vector.DoubleVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShuffle;
@@ -18,6 +19,7 @@ import jdk.incubator.vector.VectorSpecies;
 final class VectorRows implements Rows {
   private static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
   private static final int LANES = SPECIES.length();
+  private static final VectorSpecies<Double> DOUBLES = DoubleVector.SPECIES_PREFERRED;
   private static final VectorShuffle<Float> BY_8 = rotation(8);
   private static final VectorShuffle<Float> BY_4 = rotation(4);
   private static final VectorShuffle<Float> BY_2 = rotation(2);
@@ -96,6 +98,26 @@ final class VectorRows implements Rows {
     }
     float sum = sum(sum0.add(sum1).add(sum2.add(sum3)));
     return end == n ? sum : sum + TAIL.dot(a, aOffset + end, b, bOffset + end, n - end);
+  }
+
+  @Override
+  public double sumOfSquares(float[] x, int xOffset, int n) {
+    int end = whole(n);
+    DoubleVector low = DoubleVector.zero(DOUBLES);
+    DoubleVector high = low;
+    for (int i = 0; i < end; i += LANES) {
+      FloatVector lanes = fromArray(SPECIES, x, xOffset + i);
+      DoubleVector a = (DoubleVector) lanes.convertShape(VectorOperators.F2D, DOUBLES, 0);
+      DoubleVector b = (DoubleVector) lanes.convertShape(VectorOperators.F2D, DOUBLES, 1);
+      low = a.fma(a, low);
+      high = b.fma(b, high);
+    }
+    DoubleVector lanes = low.add(high);
+    double sum = TAIL.sumOfSquares(x, xOffset + end, n - end);
+    for (int lane = 0; lane < DOUBLES.length(); lane++) {
+      sum += lanes.lane(lane);
+    }
+    return sum;
   }
 
   @Override
