@@ -1,0 +1,330 @@
+package org.metier.engine.kernel.reference;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.function.DoubleSupplier;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.metier.engine.kernel.AttentionShape;
+import org.metier.engine.kernel.Kernels;
+import org.metier.engine.kernel.Routing;
+import org.metier.engine.kernel.reference.GradientCheck.Gradient;
+import org.metier.engine.tensor.Tensor;
+
+/** Proves every backward pass of the reference; the tolerance is {@link GradientCheck}'s. */
+class FiniteDifferenceTest {
+  private final Kernels k = new ReferenceKernels();
+  private final GradientCheck check = new GradientCheck(k, 20260101);
+
+  @Test
+  void embedding() {
+    int[] tokens = {4, 0, 4, 4, 2};
+    Tensor table = check.normals(6, 3);
+    Tensor dOut = check.normals(5, 3);
+    Tensor out = check.empty(5, 3);
+    Gradient dTable = check.added(table);
+    k.embeddingBackward(dTable.tensor(), dOut, tokens);
+    check.assertGradient(
+        "dTable",
+        table,
+        dTable,
+        () -> {
+          k.embedding(out, table, tokens);
+          return check.dot(out, dOut);
+        });
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1, 1", "3, 7", "5, 16"})
+  void rmsNorm(int tokens, int width) {
+    Tensor x = check.normals(tokens, width);
+    Tensor weight = check.normals(width);
+    Tensor dOut = check.normals(tokens, width);
+    Tensor out = check.empty(tokens, width);
+    Tensor inverseRms = check.empty(tokens);
+    DoubleSupplier loss =
+        () -> {
+          k.rmsNorm(out, inverseRms, x, weight, 0.1);
+          return check.dot(out, dOut);
+        };
+    loss.getAsDouble();
+    Gradient dX = check.added(x);
+    Gradient dWeight = check.added(weight);
+    k.rmsNormBackward(dX.tensor(), dWeight.tensor(), dOut, inverseRms, x, weight);
+    check.assertGradient("dX", x, dX, loss);
+    check.assertGradient("dWeight", weight, dWeight, loss);
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void linear(boolean add) {
+    Tensor x = check.normals(3, 5);
+    Tensor w = check.normals(7, 5);
+    Tensor dOut = check.normals(3, 7);
+    Tensor start = check.normals(3, 7);
+    Tensor out = check.empty(3, 7);
+    DoubleSupplier loss =
+        () -> {
+          k.copy(out, start);
+          k.linear(out, x, w, add);
+          return check.dot(out, dOut);
+        };
+    Gradient dX = add ? check.added(x) : check.overwritten(x);
+    Gradient dW = check.added(w);
+    k.linearInputGradient(dX.tensor(), dOut, w, add);
+    k.linearWeightGradient(dW.tensor(), dOut, x);
+    check.assertGradient("dX", x, dX, loss);
+    check.assertGradient("dW", w, dW, loss);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"2, 3, 1, 1, 2", "1, 5, 3, 3, 4", "2, 4, 4, 2, 6", "1, 3, 6, 2, 8"})
+  void headNormRotary(int batch, int sequence, int heads, int kvHeads, int headDim) {
+    AttentionShape shape = new AttentionShape(batch, sequence, heads, kvHeads, headDim);
+    double theta = 50;
+    Tensor qkv = check.normals(shape.tokens(), shape.qkvWidth());
+    Tensor queryWeight = check.normals(headDim);
+    Tensor keyWeight = check.normals(headDim);
+    Tensor dOut = check.normals(shape.tokens(), shape.qkvWidth());
+    Tensor out = check.empty(shape.tokens(), shape.qkvWidth());
+    Tensor inverseRms = check.empty(shape.tokens(), heads + kvHeads);
+    DoubleSupplier loss =
+        () -> {
+          k.headNormRotary(out, inverseRms, qkv, queryWeight, keyWeight, shape, theta, 0.1);
+          return check.dot(out, dOut);
+        };
+    loss.getAsDouble();
+    Gradient dQkv = check.overwritten(qkv);
+    Gradient dQueryWeight = check.added(queryWeight);
+    Gradient dKeyWeight = check.added(keyWeight);
+    k.headNormRotaryBackward(
+        dQkv.tensor(),
+        dQueryWeight.tensor(),
+        dKeyWeight.tensor(),
+        dOut,
+        inverseRms,
+        qkv,
+        queryWeight,
+        keyWeight,
+        shape,
+        theta);
+    check.assertGradient("dQkv", qkv, dQkv, loss);
+    check.assertGradient("dQueryWeight", queryWeight, dQueryWeight, loss);
+    check.assertGradient("dKeyWeight", keyWeight, dKeyWeight, loss);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "1, 1, 1, 1, 2, 99",
+    "2, 3, 1, 1, 2, 99",
+    "1, 7, 3, 3, 4, 99",
+    "1, 7, 3, 3, 4, 3",
+    "2, 5, 4, 2, 6, 2",
+    "2, 5, 6, 2, 2, 1"
+  })
+  void attention(int batch, int sequence, int heads, int kvHeads, int headDim, int documentLength) {
+    AttentionShape shape = new AttentionShape(batch, sequence, heads, kvHeads, headDim);
+    int[] documentStart = new int[shape.tokens()];
+    for (int t = 0; t < shape.tokens(); t++) {
+      int position = t % sequence;
+      documentStart[t] = position - position % documentLength;
+    }
+    Tensor qkv = check.normals(shape.tokens(), shape.qkvWidth());
+    Tensor dOut = check.normals(shape.tokens(), shape.queryWidth());
+    Tensor out = check.empty(shape.tokens(), shape.queryWidth());
+    Tensor logSumExp = check.empty(shape.tokens(), heads);
+    DoubleSupplier loss =
+        () -> {
+          k.attention(out, logSumExp, qkv, documentStart, shape);
+          return check.dot(out, dOut);
+        };
+    loss.getAsDouble();
+    Gradient dQkv = check.overwritten(qkv);
+    k.attentionBackward(dQkv.tensor(), dOut, out, logSumExp, qkv, documentStart, shape);
+    check.assertGradient("dQkv", qkv, dQkv, loss);
+  }
+
+  /** All three ways at once in which a loss reaches the logits: gates, mean probabilities, z. */
+  @ParameterizedTest
+  @CsvSource({
+    "1, 3, 1, false",
+    "5, 4, 2, true",
+    "5, 4, 2, false",
+    "3, 7, 3, true",
+    "3, 5, 5, true",
+    "3, 5, 5, false",
+    "4, 6, 1, true"
+  })
+  void router(int tokens, int experts, int topK, boolean normalize) {
+    Routing routing = new Routing(tokens, experts, topK);
+    Tensor logits = check.tensor(spacedLogits(tokens, experts), tokens, experts);
+    double[] bias = new double[experts];
+    double[] dMean = new double[experts];
+    for (int e = 0; e < experts; e++) {
+      bias[e] = 0.5 * (e % 3); // a multiple of the spacing, so that gaps remain
+      dMean[e] = check.random().nextGaussian();
+    }
+    double zLossCoefficient = 0.7;
+    Tensor dGates = check.normals(tokens, topK);
+    Tensor probabilities = check.empty(tokens, experts);
+    Tensor gates = check.empty(tokens, topK);
+    k.route(probabilities, gates, routing, logits, bias, normalize);
+    int[] choice = routing.expertOfSlot.clone();
+    Gradient dLogits = check.overwritten(logits);
+    k.routeBackward(
+        dLogits.tensor(),
+        dGates,
+        probabilities,
+        gates,
+        routing,
+        logits,
+        normalize,
+        dMean,
+        zLossCoefficient);
+
+    check.assertGradient(
+        "dLogits",
+        logits,
+        dLogits,
+        () -> {
+          k.route(probabilities, gates, routing, logits, bias, normalize);
+          assertThat(routing.expertOfSlot).as("the choice must not flip").isEqualTo(choice);
+          double loss = check.dot(gates, dGates);
+          for (int e = 0; e < experts; e++) {
+            loss += dMean[e] * routing.probabilitySum[e] / tokens;
+          }
+          return loss + zLossCoefficient * routing.squaredLogSumExp / tokens;
+        });
+  }
+
+  /** In each row a permutation of multiples of 0.5, each off by at most 0.1. */
+  private double[] spacedLogits(int tokens, int experts) {
+    double[] values = new double[tokens * experts];
+    for (int t = 0; t < tokens; t++) {
+      for (int e = 0; e < experts; e++) {
+        int other = check.random().nextInt(e + 1);
+        values[t * experts + e] = values[t * experts + other];
+        values[t * experts + other] = 0.5 * (e - experts / 2);
+      }
+    }
+    for (int i = 0; i < values.length; i++) {
+      values[i] += check.random().nextDouble(-0.1, 0.1);
+    }
+    return values;
+  }
+
+  @Test
+  void dispatch() {
+    Routing routing = routing(5, 4, 2, 0, 3, 3, 0, 1, 3, 0, 1, 3, 1);
+    Tensor x = check.normals(5, 3);
+    Tensor dOut = check.normals(10, 3);
+    Tensor out = check.empty(10, 3);
+    Gradient dX = check.overwritten(x);
+    k.dispatchBackward(dX.tensor(), dOut, routing);
+    check.assertGradient(
+        "dX",
+        x,
+        dX,
+        () -> {
+          k.dispatch(out, x, routing);
+          return check.dot(out, dOut);
+        });
+  }
+
+  @Test
+  void combine() {
+    Routing routing = routing(5, 4, 2, 0, 3, 3, 0, 1, 3, 0, 1, 3, 1);
+    Tensor residual = check.normals(5, 3);
+    Tensor y = check.normals(10, 3);
+    Tensor gates = check.normals(5, 2);
+    Tensor dOut = check.normals(5, 3);
+    Tensor out = check.empty(5, 3);
+    DoubleSupplier loss =
+        () -> {
+          k.combine(out, residual, y, gates, routing);
+          return check.dot(out, dOut);
+        };
+    Gradient dY = check.overwritten(y);
+    Gradient dGates = check.overwritten(gates);
+    k.combineBackward(dY.tensor(), dGates.tensor(), dOut, y, gates, routing);
+    check.assertGradient("dY", y, dY, loss);
+    check.assertGradient("dGates", gates, dGates, loss);
+    check.assertGradient("dResidual is dOut", residual, new Gradient(dOut, new double[15]), loss);
+  }
+
+  /** Expert 2 of 4 gets no rows. */
+  @Test
+  void groupedLinear() {
+    Routing routing = routing(5, 4, 2, 0, 3, 3, 0, 1, 3, 0, 1, 3, 1);
+    Tensor x = check.normals(10, 3);
+    Tensor w = check.normals(4, 5, 3);
+    Tensor dOut = check.normals(10, 5);
+    Tensor out = check.empty(10, 5);
+    DoubleSupplier loss =
+        () -> {
+          k.groupedLinear(out, x, w, routing);
+          return check.dot(out, dOut);
+        };
+    Gradient dX = check.overwritten(x);
+    Gradient dW = check.added(w);
+    k.groupedLinearInputGradient(dX.tensor(), dOut, w, routing);
+    k.groupedLinearWeightGradient(dW.tensor(), dOut, x, routing);
+    check.assertGradient("dX", x, dX, loss);
+    check.assertGradient("dW", w, dW, loss);
+  }
+
+  private static Routing routing(int tokens, int experts, int topK, int... expertOfSlot) {
+    Routing routing = new Routing(tokens, experts, topK);
+    System.arraycopy(expertOfSlot, 0, routing.expertOfSlot, 0, expertOfSlot.length);
+    routing.sortByExpert(tokens);
+    return routing;
+  }
+
+  @Test
+  void swiGlu() {
+    Tensor gateUp = check.normals(3, 14);
+    Tensor dOut = check.normals(3, 7);
+    Tensor out = check.empty(3, 7);
+    Gradient dGateUp = check.overwritten(gateUp);
+    k.swiGluBackward(dGateUp.tensor(), dOut, gateUp);
+    check.assertGradient(
+        "dGateUp",
+        gateUp,
+        dGateUp,
+        () -> {
+          k.swiGlu(out, gateUp);
+          return check.dot(out, dOut);
+        });
+  }
+
+  @Test
+  void crossEntropy() {
+    int[] targets = {3, -1, 0, 10, 3, -100, 5};
+    double scale = 0.3;
+    Tensor x = check.normals(7, 4);
+    Tensor head = check.normals(11, 4);
+    double[] losses = new double[7];
+    DoubleSupplier loss =
+        () -> {
+          k.crossEntropy(losses, x, head, targets);
+          double sum = 0;
+          for (double value : losses) {
+            sum += value;
+          }
+          return scale * sum;
+        };
+    Gradient dX = check.overwritten(x);
+    Gradient dHead = check.added(head);
+    double[] lossesWithGradient = new double[7];
+    k.crossEntropyWithGradient(
+        lossesWithGradient, dX.tensor(), dHead.tensor(), x, head, targets, scale);
+    check.assertGradient("dX", x, dX, loss);
+    check.assertGradient("dHead", head, dHead, loss);
+    loss.getAsDouble();
+    assertThat(lossesWithGradient).isEqualTo(losses);
+    assertThat(losses[1]).isZero();
+    assertThat(losses[5]).isZero();
+  }
+}
