@@ -42,7 +42,8 @@ interface AttentionContract extends Contract {
     "1, 17, 4, 2, 32",
     "3, 65, 3, 1, 64",
     "2, 130, 6, 2, 16",
-    "5, 7, 5, 5, 6"
+    "5, 7, 5, 5, 6",
+    "11, 65, 3, 1, 32"
   })
   default void headNormRotary(int batch, int sequence, int heads, int kvHeads, int headDim) {
     AttentionShape shape = new AttentionShape(batch, sequence, heads, kvHeads, headDim);

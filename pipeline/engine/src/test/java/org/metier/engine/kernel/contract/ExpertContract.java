@@ -17,7 +17,8 @@ interface ExpertContract extends Contract {
     "17, 8, 2, ODD_EXPERTS_ONLY, 64",
     "65, 4, 4, SPREAD, 33",
     "33, 16, 3, LAST_EXPERTS_ONLY, 8",
-    "130, 6, 1, FIRST_EXPERTS_ONLY, 5"
+    "130, 6, 1, FIRST_EXPERTS_ONLY, 5",
+    "1031, 6, 2, SPREAD, 65"
   })
   default void dispatchAndCombine(int tokens, int experts, int topK, Load load, int width) {
     assertAgrees(

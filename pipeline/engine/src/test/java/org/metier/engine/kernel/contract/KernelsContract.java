@@ -22,8 +22,9 @@ import org.metier.engine.kernel.reference.ReferenceKernels;
  * }</pre>
  *
  * <p>Every op runs on the candidate and on {@link ReferenceKernels} with the same float inputs, on
- * sizes that no vector or tile width divides; see {@link Trial} for what is watched beside the
- * values. Identities between ops come on top, since they hold without any reference.
+ * sizes that no vector or tile width divides, from one row to more than a thread would take alone;
+ * see {@link Trial} for what is watched beside the values. Identities between ops come on top,
+ * since they hold without any reference.
  */
 public abstract class KernelsContract
     implements MemoryContract,

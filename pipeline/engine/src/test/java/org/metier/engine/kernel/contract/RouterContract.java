@@ -27,6 +27,8 @@ interface RouterContract extends Contract {
     "65, 16, 16, false",
     "33, 7, 7, false",
     "130, 4, 2, true",
+    "1031, 6, 2, true",
+    "1031, 6, 2, false",
     "5, 67, 9, true",
     "5, 67, 9, false"
   })
