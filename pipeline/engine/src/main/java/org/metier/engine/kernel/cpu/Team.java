@@ -68,8 +68,12 @@ final class Team implements AutoCloseable {
       LockSupport.unpark(daemon);
     }
     drain(0);
-    while (running.get() > 0) {
-      Thread.onSpinWait();
+    for (int spins = 0; running.get() > 0; spins++) {
+      if (spins < SPINS) {
+        Thread.onSpinWait();
+      } else {
+        Thread.yield(); // more threads than cores: let the daemon have this one
+      }
     }
     this.task = null;
     Throwable thrown = failure;
