@@ -1,0 +1,312 @@
+package org.metier.prep;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.Comparator;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.Path;
+import org.apache.spark.api.java.JavaPairRDD;
+import org.apache.spark.api.java.JavaRDD;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.broadcast.Broadcast;
+import org.apache.spark.sql.SparkSession;
+import org.apache.spark.util.LongAccumulator;
+import org.metier.prep.document.Document;
+import org.metier.prep.document.Split;
+import org.metier.prep.pack.BucketCounts;
+import org.metier.prep.pack.Buckets;
+import org.metier.prep.pack.ByNumber;
+import org.metier.prep.pack.DocumentKey;
+import org.metier.prep.pack.EncodedDocuments;
+import org.metier.prep.pack.PackedSequences;
+import org.metier.prep.pack.ShardPlan;
+import org.metier.prep.pack.ShardTask;
+import org.metier.prep.read.DocumentReader;
+import org.metier.prep.read.DocumentSource;
+import org.metier.prep.read.FileSlice;
+import org.metier.prep.read.InputFiles;
+import org.metier.prep.read.ReadCounts;
+import org.metier.prep.read.SliceCounts;
+import org.metier.prep.shard.ShardManifest;
+import org.metier.prep.shard.ShardManifest.Shard;
+import org.metier.prep.tokenize.BpeTrainer;
+import org.metier.prep.tokenize.Tokenizer;
+import org.metier.prep.tokenize.WordCounts;
+import scala.Tuple2;
+
+/**
+ * From domain-tagged text to token shards. {@link #run} reads from top to bottom:
+ *
+ * <pre>
+ * read and count words → learn the tokenizer → encode and pack → shuffle and write the shards
+ * </pre>
+ *
+ * The result is a function of the configuration and the documents alone: neither the number of
+ * partitions nor a task that runs twice changes a byte of it.
+ */
+public final class Preparation {
+  /** Rarer words than the first million hardly move a merge, and must not fill the driver. */
+  private static final int MAX_WORDS = 1 << 20;
+
+  private static final long MAX_SLICE_BYTES = 64L << 20;
+  private static final long MIN_SLICE_BYTES = 1L << 20;
+
+  private static final Comparator<Tuple2<String, Long>> FREQUENT_FIRST = new FrequentFirst();
+
+  private final JavaSparkContext spark;
+  private final PrepareConfig config;
+  private final Configuration hadoop;
+  private final Stages stages;
+  private final int partitions;
+
+  /** Prepares what a configuration says. */
+  public Preparation(SparkSession spark, PrepareConfig config, Progress progress) {
+    this(spark, config, progress, 4 * spark.sparkContext().defaultParallelism());
+  }
+
+  /**
+   * @param partitions pieces into which the input is cut, if it is large enough
+   */
+  Preparation(SparkSession spark, PrepareConfig config, Progress progress, int partitions) {
+    this.spark = JavaSparkContext.fromSparkContext(spark.sparkContext());
+    this.config = config;
+    this.hadoop = spark.sparkContext().hadoopConfiguration();
+    this.stages = new Stages(progress);
+    this.partitions = partitions;
+  }
+
+  /**
+   * Runs the job, or finds that its result is there already.
+   *
+   * @throws BadDataException with one line about input or output that cannot be used
+   */
+  public PrepareReport run() {
+    InputFiles input = InputFiles.list(config.input(), hadoop);
+    PreparedDirectory output = new PreparedDirectory(config, input, hadoop);
+    Optional<PrepareReport> earlier = output.completed();
+    if (earlier.isPresent()) {
+      return earlier.get();
+    }
+    output.begin();
+
+    SliceCounts sliceCounts = new SliceCounts();
+    spark.sc().register(sliceCounts);
+    JavaRDD<FileSlice> slices = slices(input);
+    DocumentSource source = new DocumentSource(config, hadoop);
+
+    List<Tuple2<String, Long>> words = countWords(slices, source, sliceCounts, input.bytes());
+    ReadCounts counts = sliceCounts.value();
+    new ReadCheck(config, input, hadoop).require(counts);
+
+    Tokenizer tokenizer = learnTokenizer(words);
+    save(tokenizer, output.tokenizerFile());
+
+    Buckets buckets = new Buckets(counts.domains(), counts, config.seed());
+    Broadcast<Tokenizer> sharedTokenizer = spark.broadcast(tokenizer);
+    LongAccumulator encodedBytes = spark.sc().longAccumulator();
+    JavaPairRDD<DocumentKey, int[]> documents =
+        encode(slices, source, sharedTokenizer, buckets, encodedBytes);
+    List<BucketCounts> packed = pack(documents, encodedBytes, input.bytes());
+    requireSame(counts, packed);
+
+    ShardPlan plan = new ShardPlan(buckets, packed, config.sequencesPerShard());
+    requireSequences(plan);
+    List<Shard> shards = writeShards(documents, buckets, plan, tokenizer.separator(), output);
+    sharedTokenizer.destroy();
+
+    PreparedCounts result = new PreparedCounts(counts, buckets, packed);
+    for (Split split : Split.values()) {
+      ShardManifest manifest = result.manifest(split, config, tokenizer, plan, shards);
+      save(manifest, output.splitDirectory(split));
+    }
+    PrepareReport report = result.report(tokenizer, stages.seconds());
+    output.commit(report);
+    return report;
+  }
+
+  private JavaRDD<FileSlice> slices(InputFiles input) {
+    long wanted = input.bytes() / partitions;
+    List<FileSlice> slices =
+        input.slices(Math.max(MIN_SLICE_BYTES, Math.min(MAX_SLICE_BYTES, wanted)));
+    return spark.parallelize(slices, Math.max(1, slices.size()));
+  }
+
+  /** Counts the words of the training split; on the way it counts everything that is read. */
+  private List<Tuple2<String, Long>> countWords(
+      JavaRDD<FileSlice> slices, DocumentSource source, SliceCounts counts, long bytes) {
+    double heldOutShare = config.heldOutShare();
+    LongAccumulator read = spark.sc().longAccumulator();
+    return stages.run(
+        "read",
+        bytes,
+        "bytes",
+        read::sum,
+        () ->
+            slices
+                .mapPartitionsToPair(
+                    part -> {
+                      WordCounts words = new WordCounts();
+                      while (part.hasNext()) {
+                        FileSlice slice = part.next();
+                        DocumentReader reader = source.open(slice);
+                        while (reader.hasNext()) {
+                          Document document = reader.next();
+                          if (document.split(heldOutShare) == Split.TRAIN) {
+                            words.add(document.utf8());
+                          }
+                        }
+                        counts.add(new Tuple2<>(slice.index(), reader.counts()));
+                        read.add(slice.length());
+                      }
+                      return words.iterator();
+                    })
+                .reduceByKey(Long::sum)
+                .map(word -> word)
+                .takeOrdered(MAX_WORDS, FREQUENT_FIRST),
+        words ->
+            String.format(
+                "%,d documents, %,d distinct words", counts.value().documents(), words.size()));
+  }
+
+  private Tokenizer learnTokenizer(List<Tuple2<String, Long>> words) {
+    int merges = Tokenizer.mergesFor(config.vocabSize());
+    AtomicInteger done = new AtomicInteger();
+    return stages.run(
+        "tokenizer",
+        merges,
+        "merges",
+        done::get,
+        () -> Tokenizer.of(BpeTrainer.train(words, merges, done::set)),
+        tokenizer -> String.format("%,d tokens", tokenizer.vocabSize()));
+  }
+
+  private JavaPairRDD<DocumentKey, int[]> encode(
+      JavaRDD<FileSlice> slices,
+      DocumentSource source,
+      Broadcast<Tokenizer> tokenizer,
+      Buckets buckets,
+      LongAccumulator bytes) {
+    double heldOutShare = config.heldOutShare();
+    return slices
+        .flatMapToPair(
+            slice ->
+                new EncodedDocuments(
+                    source.open(slice),
+                    tokenizer.value(),
+                    buckets,
+                    heldOutShare,
+                    () -> bytes.add(slice.length())))
+        .repartitionAndSortWithinPartitions(new ByNumber<>(buckets.size(), DocumentKey::bucket));
+  }
+
+  /** Packs once for the counts, which place every shard; the shuffled documents stay for later. */
+  private List<BucketCounts> pack(
+      JavaPairRDD<DocumentKey, int[]> documents, LongAccumulator encodedBytes, long bytes) {
+    int sequenceLength = config.sequenceLength();
+    return stages.run(
+        "encode",
+        bytes,
+        "bytes",
+        encodedBytes::sum,
+        () ->
+            documents
+                .values()
+                .mapPartitionsWithIndex(
+                    (bucket, tokens) ->
+                        List.of(BucketCounts.of(bucket, tokens, sequenceLength)).iterator(),
+                    true)
+                .collect(),
+        packed ->
+            String.format("%,d tokens", packed.stream().mapToLong(BucketCounts::tokens).sum()));
+  }
+
+  private List<Shard> writeShards(
+      JavaPairRDD<DocumentKey, int[]> documents,
+      Buckets buckets,
+      ShardPlan plan,
+      int separator,
+      PreparedDirectory output) {
+    Map<Split, Path> directories = new EnumMap<>(Split.class);
+    for (Split split : Split.values()) {
+      directories.put(split, output.splitDirectory(split));
+    }
+    int sequenceLength = config.sequenceLength();
+    LongAccumulator written = spark.sc().longAccumulator();
+    ShardTask task = new ShardTask(plan, buckets, separator, directories, hadoop);
+    return stages.run(
+        "shards",
+        plan.totalSequences(),
+        "sequences",
+        written::sum,
+        () ->
+            documents
+                .values()
+                .mapPartitionsWithIndex(
+                    (bucket, tokens) ->
+                        new PackedSequences(bucket, buckets.get(bucket), tokens, sequenceLength),
+                    true)
+                .mapToPair(sequence -> sequence)
+                .repartitionAndSortWithinPartitions(new ByNumber<>(plan.size(), task::shardOf))
+                .mapPartitionsWithIndex(
+                    (shard, sequences) -> List.of(task.write(shard, sequences, written)).iterator(),
+                    true)
+                .collect(),
+        shards -> String.format("%,d shards", shards.size()));
+  }
+
+  private void requireSequences(ShardPlan plan) {
+    for (Split split : Split.values()) {
+      if (plan.sequences(split) == 0) {
+        throw new BadDataException(
+            String.format(
+                "prepare.input: the %s split is shorter than one sequence of"
+                    + " prepare.sequenceLength = %d",
+                split.directory(), config.sequenceLength()));
+      }
+    }
+  }
+
+  private static void requireSame(ReadCounts counts, List<BucketCounts> packed) {
+    long documents = packed.stream().mapToLong(BucketCounts::documents).sum();
+    if (documents != counts.documents()) {
+      throw new BadDataException(
+          "prepare.input changed while it was read: "
+              + counts.documents()
+              + " documents first, then "
+              + documents);
+    }
+  }
+
+  private void save(Tokenizer tokenizer, Path file) {
+    try {
+      tokenizer.save(file, hadoop);
+    } catch (IOException e) {
+      throw new UncheckedIOException(file + " cannot be written", e);
+    }
+  }
+
+  private void save(ShardManifest manifest, Path splitDirectory) {
+    try {
+      manifest.write(splitDirectory, hadoop);
+    } catch (IOException e) {
+      throw new UncheckedIOException(splitDirectory + " cannot be written", e);
+    }
+  }
+
+  /** By falling count, then by the word: an order that no partitioning changes. */
+  private static final class FrequentFirst
+      implements Comparator<Tuple2<String, Long>>, java.io.Serializable {
+    private static final long serialVersionUID = 1L;
+
+    @Override
+    public int compare(Tuple2<String, Long> a, Tuple2<String, Long> b) {
+      int order = Long.compare(b._2, a._2);
+      return order != 0 ? order : a._1.compareTo(b._1);
+    }
+  }
+}

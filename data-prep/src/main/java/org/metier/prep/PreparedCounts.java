@@ -1,0 +1,111 @@
+package org.metier.prep;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.metier.prep.PrepareReport.DomainCounts;
+import org.metier.prep.PrepareReport.TokenizerSummary;
+import org.metier.prep.document.Split;
+import org.metier.prep.pack.Bucket;
+import org.metier.prep.pack.BucketCounts;
+import org.metier.prep.pack.Buckets;
+import org.metier.prep.pack.ShardPlan;
+import org.metier.prep.read.ReadCounts;
+import org.metier.prep.shard.ShardManifest;
+import org.metier.prep.shard.ShardManifest.Shard;
+import org.metier.prep.tokenize.Tokenizer;
+
+/** Adds up what the stages have counted, for the manifests and the report. */
+final class PreparedCounts {
+  private final ReadCounts read;
+  private final Buckets buckets;
+  private final List<BucketCounts> packed;
+  private final List<String> domains;
+
+  PreparedCounts(ReadCounts read, Buckets buckets, List<BucketCounts> packed) {
+    this.read = read;
+    this.buckets = buckets;
+    this.packed = packed;
+    this.domains = read.domains();
+  }
+
+  /**
+   * The manifest of a split.
+   *
+   * @param shards of all splits, in the order of their numbers
+   */
+  ShardManifest manifest(
+      Split split, PrepareConfig config, Tokenizer tokenizer, ShardPlan plan, List<Shard> shards) {
+    Map<String, Long> tokens = new TreeMap<>();
+    Map<String, Long> documents = new TreeMap<>();
+    Map<String, Long> sequences = new TreeMap<>();
+    Map<String, Long> dropped = new TreeMap<>();
+    for (DomainCounts domain : domainCounts(split)) {
+      tokens.put(domain.domain(), domain.tokens());
+      documents.put(domain.domain(), domain.documents());
+      sequences.put(domain.domain(), domain.sequences());
+      dropped.put(domain.domain(), domain.droppedTokens());
+    }
+    int first = plan.first(split);
+    return new ShardManifest(
+        ShardManifest.FORMAT_VERSION,
+        split.directory(),
+        config.sequenceLength(),
+        tokenizer.vocabSize(),
+        tokenizer.sha256(),
+        domains,
+        plan.sequences(split),
+        shards.subList(first, first + plan.shards(split)),
+        tokens,
+        documents,
+        sequences,
+        dropped,
+        config.seed());
+  }
+
+  /** The report. */
+  PrepareReport report(Tokenizer tokenizer, Map<String, Double> secondsByStage) {
+    Map<String, Long> rejected = new TreeMap<>();
+    read.rejected().forEach((reason, count) -> rejected.put(reason.label(), count));
+    List<DomainCounts> counts = new ArrayList<>();
+    long bytes = 0;
+    long tokens = 0;
+    for (Split split : Split.values()) {
+      for (DomainCounts domain : domainCounts(split)) {
+        counts.add(domain);
+        bytes += domain.bytes();
+        tokens += domain.tokens() - domain.documents(); // separators stand for no text
+      }
+    }
+    TokenizerSummary summary =
+        new TokenizerSummary(tokenizer.vocabSize(), tokenizer.sha256(), (double) bytes / tokens);
+    return new PrepareReport(
+        read.records(), rejected, read.documents(), counts, summary, secondsByStage, false);
+  }
+
+  private List<DomainCounts> domainCounts(Split split) {
+    List<DomainCounts> result = new ArrayList<>();
+    for (int domain = 0; domain < domains.size(); domain++) {
+      long documents = 0;
+      long tokens = 0;
+      long sequences = 0;
+      long dropped = 0;
+      for (BucketCounts counts : packed) {
+        Bucket bucket = buckets.get(counts.bucket());
+        if (bucket.split() == split && bucket.domain() == domain) {
+          documents += counts.documents();
+          tokens += counts.tokens();
+          sequences += counts.sequences();
+          dropped += counts.droppedTokens();
+        }
+      }
+      String name = domains.get(domain);
+      ReadCounts.Kept kept = read.kept(split).get(name);
+      long bytes = kept == null ? 0 : kept.bytes();
+      result.add(
+          new DomainCounts(split.directory(), name, documents, bytes, tokens, sequences, dropped));
+    }
+    return result;
+  }
+}

@@ -1,0 +1,203 @@
+package org.metier.prep;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.SerializationFeature;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import java.io.FileNotFoundException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileStatus;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.Path;
+import org.metier.prep.document.Split;
+import org.metier.prep.read.InputFiles;
+import org.metier.prep.read.InputFiles.InputFile;
+import org.metier.prep.shard.ShardManifest;
+import org.metier.prep.tokenize.Tokenizer;
+
+/**
+ * The output directory. Everything is written beside it, in {@code <output>.partial}, and moved
+ * there at the end; {@code report.json} comes last and says that the result is complete and what it
+ * was made from. So a directory without it is what an interrupted run has left.
+ */
+final class PreparedDirectory {
+  static final String TOKENIZER = "tokenizer.json";
+  static final String REPORT = "report.json";
+
+  private static final Set<String> OURS =
+      Set.of(TOKENIZER, REPORT, "_" + REPORT, Split.TRAIN.directory(), Split.HELD_OUT.directory());
+
+  private static final ObjectMapper JSON =
+      JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
+
+  /** What report.json holds: from what the result was made, and the report. */
+  record Completed(
+      int formatVersion, PrepareConfig config, List<InputFile> inputs, PrepareReport report) {}
+
+  private final PrepareConfig config;
+  private final List<InputFile> inputs;
+  private final Configuration hadoop;
+  private final FileSystem fileSystem;
+  private final Path output;
+  private final Path aside;
+
+  PreparedDirectory(PrepareConfig config, InputFiles input, Configuration hadoop) {
+    this.config = config;
+    this.inputs = input.files();
+    this.hadoop = hadoop;
+    Path path = new Path(config.output());
+    try {
+      fileSystem = path.getFileSystem(hadoop);
+    } catch (IOException e) {
+      throw new BadDataException("prepare.output: " + path + " cannot be used: " + e.getMessage());
+    }
+    output = fileSystem.makeQualified(path);
+    aside = output.suffix(".partial");
+  }
+
+  /**
+   * The report of an earlier run with the same settings and input.
+   *
+   * @throws BadDataException if the directory holds anything else that must not be lost
+   */
+  Optional<PrepareReport> completed() {
+    Path report = new Path(output, REPORT);
+    Completed completed;
+    try (InputStream in = fileSystem.open(report)) {
+      completed = JSON.readValue(in.readAllBytes(), Completed.class);
+    } catch (FileNotFoundException e) {
+      requireReplaceable(output);
+      return Optional.empty();
+    } catch (IOException e) {
+      throw new BadDataException(report + " cannot be read: " + firstLine(e), e);
+    }
+    difference(completed)
+        .ifPresent(
+            difference -> {
+              throw new BadDataException(
+                  "prepare.output: "
+                      + output
+                      + " holds another complete result ("
+                      + difference
+                      + "); choose another output or remove that directory");
+            });
+    requireIntact();
+    return Optional.of(completed.report.asReused());
+  }
+
+  private void requireIntact() {
+    Path tokenizerFile = new Path(output, TOKENIZER);
+    Tokenizer tokenizer = Tokenizer.load(tokenizerFile, hadoop);
+    for (Split split : Split.values()) {
+      ShardManifest.read(new Path(output, split.directory()), hadoop)
+          .requireTokenizer(tokenizer, tokenizerFile);
+    }
+  }
+
+  /** What in an earlier result differs from what is asked for now. */
+  private Optional<String> difference(Completed earlier) {
+    if (earlier.formatVersion != ShardManifest.FORMAT_VERSION) {
+      return Optional.of("format version " + earlier.formatVersion);
+    }
+    JsonNode before = JSON.valueToTree(earlier.config);
+    JsonNode now = JSON.valueToTree(config);
+    for (Iterator<Map.Entry<String, JsonNode>> it = now.fields(); it.hasNext(); ) {
+      Map.Entry<String, JsonNode> entry = it.next();
+      JsonNode old = before.get(entry.getKey());
+      if (!entry.getKey().equals("output") && !entry.getValue().equals(old)) {
+        return Optional.of(
+            "prepare." + entry.getKey() + " was " + old + ", is " + entry.getValue());
+      }
+    }
+    for (InputFile file : inputs) {
+      if (!earlier.inputs.contains(file)) {
+        return Optional.of(file.name() + " is new or has changed since");
+      }
+    }
+    if (earlier.inputs.size() != inputs.size()) {
+      return Optional.of("it was made from " + earlier.inputs.size() + " files");
+    }
+    return Optional.empty();
+  }
+
+  /** Only what prepare itself has left may be replaced. */
+  private void requireReplaceable(Path directory) {
+    try {
+      for (FileStatus entry : fileSystem.listStatus(directory)) {
+        if (entry.getPath().equals(directory) || !OURS.contains(entry.getPath().getName())) {
+          throw new BadDataException(
+              "prepare.output: "
+                  + directory
+                  + " is there and is not a result of prepare; choose another output");
+        }
+      }
+    } catch (FileNotFoundException e) {
+      return; // nothing there
+    } catch (IOException e) {
+      throw new BadDataException(
+          "prepare.output: " + directory + " cannot be read: " + firstLine(e), e);
+    }
+  }
+
+  /** Makes room for a new result beside the output. */
+  void begin() {
+    requireReplaceable(aside);
+    try {
+      fileSystem.delete(aside, true);
+      if (!fileSystem.mkdirs(aside)) {
+        throw new IOException("no directory was made");
+      }
+      for (Split split : Split.values()) {
+        fileSystem.mkdirs(splitDirectory(split));
+      }
+    } catch (IOException e) {
+      throw new BadDataException(
+          "prepare.output: " + aside + " cannot be written: " + firstLine(e), e);
+    }
+  }
+
+  /** Where the running job writes a split. */
+  Path splitDirectory(Split split) {
+    return new Path(aside, split.directory());
+  }
+
+  /** Where the running job writes the tokenizer. */
+  Path tokenizerFile() {
+    return new Path(aside, TOKENIZER);
+  }
+
+  /** Moves the result to its place and marks it complete. */
+  void commit(PrepareReport report) {
+    try {
+      fileSystem.delete(output, true); // what an interrupted run has left
+      rename(aside, output);
+      Path temporary = new Path(output, "_" + REPORT);
+      Completed completed = new Completed(ShardManifest.FORMAT_VERSION, config, inputs, report);
+      try (OutputStream out = fileSystem.create(temporary, true)) {
+        out.write(JSON.writeValueAsBytes(completed));
+      }
+      rename(temporary, new Path(output, REPORT));
+    } catch (IOException e) {
+      throw new UncheckedIOException(output + " cannot be written: " + firstLine(e), e);
+    }
+  }
+
+  private void rename(Path from, Path to) throws IOException {
+    if (!fileSystem.rename(from, to)) {
+      throw new IOException(from + " could not be renamed to " + to);
+    }
+  }
+
+  private static String firstLine(Exception e) {
+    return String.valueOf(e.getMessage()).lines().findFirst().orElse(e.getClass().getSimpleName());
+  }
+}

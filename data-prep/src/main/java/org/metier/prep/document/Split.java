@@ -1,0 +1,18 @@
+package org.metier.prep.document;
+
+/** The two sides of a corpus: what trains a model and what only measures it. */
+public enum Split {
+  TRAIN("train"),
+  HELD_OUT("held-out");
+
+  private final String directory;
+
+  Split(String directory) {
+    this.directory = directory;
+  }
+
+  /** Name of the split, and of its directory below the output. */
+  public String directory() {
+    return directory;
+  }
+}

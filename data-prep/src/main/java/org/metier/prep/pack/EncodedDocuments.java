@@ -1,0 +1,53 @@
+package org.metier.prep.pack;
+
+import java.util.Iterator;
+import org.metier.prep.document.Document;
+import org.metier.prep.tokenize.Encoder;
+import org.metier.prep.tokenize.Tokenizer;
+import scala.Tuple2;
+
+/** Documents as token ids, separator first, each under the key that brings it to its bucket. */
+public final class EncodedDocuments implements Iterator<Tuple2<DocumentKey, int[]>> {
+  private final Iterator<Document> documents;
+  private final Encoder encoder;
+  private final int[] separator;
+  private final Buckets buckets;
+  private final double heldOutShare;
+  private final Runnable atEnd;
+  private boolean ended;
+
+  /**
+   * @param atEnd run once, when the last document has been taken
+   */
+  public EncodedDocuments(
+      Iterator<Document> documents,
+      Tokenizer tokenizer,
+      Buckets buckets,
+      double heldOutShare,
+      Runnable atEnd) {
+    this.documents = documents;
+    this.encoder = tokenizer.newEncoder();
+    this.separator = new int[] {tokenizer.separator()};
+    this.buckets = buckets;
+    this.heldOutShare = heldOutShare;
+    this.atEnd = atEnd;
+  }
+
+  @Override
+  public boolean hasNext() {
+    boolean more = documents.hasNext();
+    if (!more && !ended) {
+      ended = true;
+      atEnd.run();
+    }
+    return more;
+  }
+
+  @Override
+  public Tuple2<DocumentKey, int[]> next() {
+    Document document = documents.next();
+    int bucket = buckets.indexOf(document, document.split(heldOutShare));
+    int[] tokens = encoder.encode(document.utf8(), document.utf8().length, separator);
+    return new Tuple2<>(new DocumentKey(bucket, document), tokens);
+  }
+}

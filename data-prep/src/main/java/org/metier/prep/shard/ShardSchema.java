@@ -1,0 +1,47 @@
+package org.metier.prep.shard;
+
+import org.apache.parquet.column.ColumnDescriptor;
+import org.apache.parquet.schema.LogicalTypeAnnotation;
+import org.apache.parquet.schema.MessageType;
+import org.apache.parquet.schema.PrimitiveType.PrimitiveTypeName;
+import org.apache.parquet.schema.Type;
+import org.apache.parquet.schema.Types;
+
+/** The columns of a shard, and the version of schema and manifest: the one place that says so. */
+final class ShardSchema {
+  static final int FORMAT_VERSION = 1;
+
+  static final String SEQUENCE = "sequence"; // position in the split
+  static final String TOKENS = "tokens"; // T + 1
+  static final String DOCUMENT_START = "document_start"; // T
+  static final String DOMAINS = "domains"; // T
+
+  /** Plain lists of int32, which every SQL engine reads. */
+  static final MessageType MESSAGE =
+      Types.buildMessage()
+          .required(PrimitiveTypeName.INT64)
+          .named(SEQUENCE)
+          .addField(listOfInt(TOKENS))
+          .addField(listOfInt(DOCUMENT_START))
+          .addField(listOfInt(DOMAINS))
+          .named("token_sequence");
+
+  static final String REPEATED = "list";
+  static final String ELEMENT = "element";
+
+  private ShardSchema() {}
+
+  private static Type listOfInt(String name) {
+    return Types.requiredGroup()
+        .as(LogicalTypeAnnotation.listType())
+        .repeatedGroup()
+        .required(PrimitiveTypeName.INT32)
+        .named("element")
+        .named("list")
+        .named(name);
+  }
+
+  static ColumnDescriptor elements(String column) {
+    return MESSAGE.getColumnDescription(new String[] {column, REPEATED, ELEMENT});
+  }
+}

@@ -1,0 +1,217 @@
+package org.metier.prep.shard;
+
+import java.io.IOException;
+import java.io.OutputStream;
+import java.security.DigestOutputStream;
+import java.security.MessageDigest;
+import java.util.Map;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.Path;
+import org.apache.parquet.column.ParquetProperties;
+import org.apache.parquet.hadoop.ParquetWriter;
+import org.apache.parquet.hadoop.api.WriteSupport;
+import org.apache.parquet.hadoop.metadata.CompressionCodecName;
+import org.apache.parquet.io.DelegatingPositionOutputStream;
+import org.apache.parquet.io.OutputFile;
+import org.apache.parquet.io.PositionOutputStream;
+import org.apache.parquet.io.api.RecordConsumer;
+import org.metier.prep.document.Sha256;
+
+/**
+ * Writes one shard under a temporary name and gives it its own at the end. The bytes are a function
+ * of the rows alone: no time, no host, no task is written.
+ */
+public final class ShardWriter implements AutoCloseable {
+  private static final long ROW_GROUP_BYTES = 64L << 20;
+
+  private final FileSystem fileSystem;
+  private final Path temporary;
+  private final Path file;
+  private final HashingFile output;
+  private final ParquetWriter<Row> writer;
+  private long sequences;
+
+  private record Row(long sequence, TokenSequence columns) {}
+
+  /**
+   * @param attempt tells this attempt's temporary file from another attempt's
+   */
+  public ShardWriter(Path directory, String name, long attempt, Configuration hadoop)
+      throws IOException {
+    this.fileSystem = directory.getFileSystem(hadoop);
+    this.file = new Path(directory, name);
+    this.temporary = new Path(directory, "_" + name + "." + attempt);
+    this.output = new HashingFile(fileSystem.create(temporary, true));
+    this.writer =
+        new Builder(output)
+            .withConf(hadoop)
+            .withCompressionCodec(CompressionCodecName.ZSTD) // Parquet brings it along
+            .withWriterVersion(ParquetProperties.WriterVersion.PARQUET_1_0)
+            .withRowGroupSize(ROW_GROUP_BYTES)
+            .withDictionaryEncoding(true)
+            .withPageWriteChecksumEnabled(true)
+            .build();
+  }
+
+  /** Name of a split's shard. */
+  public static String fileName(int shard) {
+    return String.format("shard-%05d.parquet", shard);
+  }
+
+  /** Appends a sequence at a position of the split. */
+  public void write(long position, TokenSequence sequence) throws IOException {
+    writer.write(new Row(position, sequence));
+    sequences++;
+  }
+
+  /** Completes the file and gives it its name. */
+  public ShardManifest.Shard commit() throws IOException {
+    writer.close();
+    fileSystem.delete(file, false); // an earlier attempt's, with the same bytes
+    if (!fileSystem.rename(temporary, file)) {
+      throw new IOException(temporary + " could not be renamed to " + file.getName());
+    }
+    return new ShardManifest.Shard(file.getName(), sequences, output.bytes(), output.sha256());
+  }
+
+  /** Drops the temporary file if the shard was not committed. */
+  @Override
+  public void close() throws IOException {
+    if (fileSystem.exists(temporary)) {
+      writer.close();
+      fileSystem.delete(temporary, false);
+    }
+  }
+
+  private static final class Builder extends ParquetWriter.Builder<Row, Builder> {
+    Builder(OutputFile file) {
+      super(file);
+    }
+
+    @Override
+    protected Builder self() {
+      return this;
+    }
+
+    @Override
+    protected WriteSupport<Row> getWriteSupport(Configuration configuration) {
+      return new RowWriteSupport();
+    }
+  }
+
+  private static final class RowWriteSupport extends WriteSupport<Row> {
+    private RecordConsumer consumer;
+
+    @Override
+    public WriteContext init(Configuration configuration) {
+      return new WriteContext(
+          ShardSchema.MESSAGE,
+          Map.of("metier.format-version", String.valueOf(ShardSchema.FORMAT_VERSION)));
+    }
+
+    @Override
+    public void prepareForWrite(RecordConsumer recordConsumer) {
+      consumer = recordConsumer;
+    }
+
+    @Override
+    public void write(Row row) {
+      consumer.startMessage();
+      consumer.startField(ShardSchema.SEQUENCE, 0);
+      consumer.addLong(row.sequence);
+      consumer.endField(ShardSchema.SEQUENCE, 0);
+      list(ShardSchema.TOKENS, 1, row.columns.tokens());
+      list(ShardSchema.DOCUMENT_START, 2, row.columns.documentStart());
+      list(ShardSchema.DOMAINS, 3, row.columns.domains());
+      consumer.endMessage();
+    }
+
+    private void list(String name, int field, int[] values) {
+      consumer.startField(name, field);
+      consumer.startGroup();
+      consumer.startField(ShardSchema.REPEATED, 0);
+      for (int value : values) {
+        consumer.startGroup();
+        consumer.startField(ShardSchema.ELEMENT, 0);
+        consumer.addInteger(value);
+        consumer.endField(ShardSchema.ELEMENT, 0);
+        consumer.endGroup();
+      }
+      consumer.endField(ShardSchema.REPEATED, 0);
+      consumer.endGroup();
+      consumer.endField(name, field);
+    }
+  }
+
+  /** Takes the SHA-256 of the bytes as they are written. */
+  private static final class HashingFile implements OutputFile {
+    private final MessageDigest digest = Sha256.digest();
+    private final OutputStream out;
+    private CountingStream stream; // null until Parquet opens the file
+
+    HashingFile(OutputStream out) {
+      this.out = new DigestOutputStream(out, digest);
+    }
+
+    @Override
+    public PositionOutputStream create(long blockSizeHint) {
+      stream = new CountingStream(out);
+      return stream;
+    }
+
+    @Override
+    public PositionOutputStream createOrOverwrite(long blockSizeHint) {
+      return create(blockSizeHint);
+    }
+
+    @Override
+    public boolean supportsBlockSize() {
+      return false;
+    }
+
+    @Override
+    public long defaultBlockSize() {
+      return 0;
+    }
+
+    long bytes() {
+      return stream.position;
+    }
+
+    String sha256() {
+      return Sha256.hex(digest.digest());
+    }
+  }
+
+  private static final class CountingStream extends DelegatingPositionOutputStream {
+    private long position;
+
+    CountingStream(OutputStream out) {
+      super(out);
+    }
+
+    @Override
+    public long getPos() {
+      return position;
+    }
+
+    @Override
+    public void write(int b) throws IOException {
+      super.write(b);
+      position++;
+    }
+
+    @Override
+    public void write(byte[] bytes) throws IOException {
+      super.write(bytes);
+      position += bytes.length;
+    }
+
+    @Override
+    public void write(byte[] bytes, int offset, int length) throws IOException {
+      super.write(bytes, offset, length);
+      position += length;
+    }
+  }
+}

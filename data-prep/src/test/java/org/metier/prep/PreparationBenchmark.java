@@ -1,0 +1,55 @@
+package org.metier.prep;
+
+import java.util.List;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.Path;
+import org.metier.prep.document.Split;
+import org.metier.prep.shard.ShardManifest;
+import org.metier.prep.shard.ShardReader;
+
+/**
+ * Times the whole path on a corpus of JSONL: {@code PreparationBenchmark INPUT OUTPUT}, where
+ * OUTPUT does not exist yet.
+ */
+public final class PreparationBenchmark {
+  private PreparationBenchmark() {}
+
+  public static void main(String[] args) {
+    PrepareConfig config =
+        new PrepareConfig(
+            List.of(args[0]), args[1], "text", "domain", 16, 4096, 256, 4096, 0.02, 0.01, 1);
+    PrepareReport report = new Preparation(LocalSpark.session(), config, Progress.silent()).run();
+    long bytes = report.domains().stream().mapToLong(PrepareReport.DomainCounts::bytes).sum();
+    System.out.printf("%.1f MB of text%n", bytes / 1e6);
+    report
+        .secondsByStage()
+        .forEach(
+            (stage, seconds) ->
+                System.out.printf(
+                    "%-10s %6.2f s %7.1f MB/s%n", stage, seconds, bytes / 1e6 / seconds));
+    report.domains().forEach(System.out::println);
+    System.out.println(report.tokenizer() + " rejected " + report.rejected());
+    for (int pass = 0; pass < 3; pass++) {
+      readAll(new Path(args[1], Split.TRAIN.directory()));
+    }
+  }
+
+  private static void readAll(Path split) {
+    Configuration hadoop = new Configuration();
+    ShardManifest manifest = ShardManifest.read(split, hadoop);
+    long start = System.nanoTime();
+    long sum = 0;
+    try (ShardReader reader = new ShardReader(split, manifest, hadoop)) {
+      for (long position = 0; position < reader.size(); position++) {
+        sum += reader.get(position).tokens()[0];
+      }
+    }
+    double seconds = (System.nanoTime() - start) / 1e9;
+    System.out.printf(
+        "read back %,d sequences in %.2f s, %.1f M tokens/s (%d)%n",
+        manifest.sequences(),
+        seconds,
+        manifest.sequences() * manifest.sequenceLength() / 1e6 / seconds,
+        sum % 10);
+  }
+}
