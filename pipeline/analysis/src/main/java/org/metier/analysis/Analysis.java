@@ -7,6 +7,7 @@ import org.apache.spark.HashPartitioner;
 import org.apache.spark.api.java.JavaPairRDD;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
+import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SparkSession;
 import scala.Tuple2;
 
@@ -81,7 +82,7 @@ public final class Analysis {
       rows.add(new Tuple2<>(LayerSummary.TABLE, LayerSummary.of(routing, config).toRow()));
     } catch (IllegalArgumentException wrong) {
       rows.clear();
-      rows.add(new Tuple2<>(INVALID, org.apache.spark.sql.RowFactory.create(wrong.getMessage())));
+      rows.add(new Tuple2<>(INVALID, RowFactory.create(wrong.getMessage())));
     }
     return rows.iterator();
   }

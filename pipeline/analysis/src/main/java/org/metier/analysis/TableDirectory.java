@@ -64,11 +64,11 @@ public final class TableDirectory {
    */
   public Dataset<Row> read(String table, String run, long step, StructType schema) {
     Path path = new Path(partition(table, run), "step=" + step);
-    if (!exists(path)) {
+    if (!has(table, run, step)) {
       throw new MissingTableException(
           "no table %s of run %s, step %d in %s".formatted(table, run, step, directory));
     }
-    Dataset<Row> rows = spark.read().parquet(path.toString());
+    Dataset<Row> rows = parquet(path);
     try {
       return RoutingSchema.conform(table, rows, schema);
     } catch (IllegalArgumentException e) {
@@ -77,9 +77,19 @@ public final class TableDirectory {
     }
   }
 
+  /** All rows of a run in a table that others write, with the columns it happens to have. */
+  Dataset<Row> readRun(String table, String run) {
+    return parquet(partition(table, run));
+  }
+
   /** Whether there is anything of this run in the table. */
   public boolean has(String table, String run) {
     return exists(partition(table, run));
+  }
+
+  /** Whether the table has this step of this run. */
+  public boolean has(String table, String run, long step) {
+    return exists(new Path(partition(table, run), "step=" + step));
   }
 
   /** The last step of a run in a table; empty when there is none. */
@@ -99,7 +109,17 @@ public final class TableDirectory {
         .toList();
   }
 
-  Path partition(String table, String run) {
+  private Dataset<Row> parquet(Path path) {
+    try {
+      return spark.read().parquet(path.toString());
+    } catch (Exception e) {
+      // Spark's own exceptions are checked, though nothing declares them; the footer is read here.
+      throw new MissingTableException(
+          "cannot read %s: %s".formatted(path, e.getMessage().lines().findFirst().orElse("")));
+    }
+  }
+
+  private Path partition(String table, String run) {
     return new Path(new Path(directory, table), "run=" + run);
   }
 
@@ -130,7 +150,7 @@ public final class TableDirectory {
    * {@link FileContext} would delete and then rename there, while HDFS offers the overwriting
    * rename only through it.
    */
-  private static void replace(FileSystem files, Path from, Path to) throws IOException {
+  static void replace(FileSystem files, Path from, Path to) throws IOException {
     if (files instanceof LocalFileSystem local) {
       files.delete(local.getChecksumFile(from), false);
       if (!local.getRawFileSystem().rename(from, to)) {
