@@ -15,6 +15,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import java.util.regex.Pattern;
 
 /**
  * One run's configuration, joined from its three layers: {@code metier-defaults.conf} ← a file in
@@ -24,6 +25,8 @@ import java.util.Optional;
 public final class ConfigLayers {
   static final String DEFAULTS = "metier-defaults.conf";
   static final String COMMAND_LINE = "command line";
+  private static final Pattern HOCON_VALUE =
+      Pattern.compile("[\\[{\"$].*|true|false|-?\\d+(\\.\\d+)?([eE][+-]?\\d+)?", Pattern.DOTALL);
 
   private final Config resolved;
   private final Settings settings;
@@ -55,6 +58,11 @@ public final class ConfigLayers {
     }
   }
 
+  /** The key that a misspelt or shortened one was probably meant to be. */
+  public static Optional<String> nearestKey(String unknown) {
+    return NearestKey.to(unknown, RecordBinder.keys(Settings.class));
+  }
+
   /** The built-in layer, substitutions unresolved. */
   static Config defaults() {
     return ConfigFactory.parseResources(
@@ -69,12 +77,28 @@ public final class ConfigLayers {
 
   /** The resolved configuration in HOCON, every key, with its comments. */
   public String toHocon() {
-    return resolved.root().render(rendering().setComments(true).setJson(false));
+    return commented(resolved.root(), defaults().root())
+        .render(rendering().setComments(true).setJson(false));
   }
 
   /** The resolved configuration in JSON, every key. */
   public String toJson() {
     return resolved.root().render(rendering());
+  }
+
+  /** A value that was set or referred to keeps the comment that documents its key. */
+  private static ConfigObject commented(ConfigObject section, ConfigObject documented) {
+    ConfigObject commented = section;
+    for (String name : documented.keySet()) {
+      ConfigValue value = section.get(name);
+      if (value instanceof ConfigObject inner && documented.get(name) instanceof ConfigObject d) {
+        value = commented(inner, d);
+      }
+      List<String> comments = documented.get(name).origin().comments();
+      commented =
+          commented.withValue(name, value.withOrigin(value.origin().withComments(comments)));
+    }
+    return commented;
   }
 
   private static ConfigRenderOptions rendering() {
@@ -91,19 +115,18 @@ public final class ConfigLayers {
   }
 
   /**
-   * A value that opens with a bracket, brace, quote or dollar sign is HOCON; any other is taken as
-   * it stands, so that paths and addresses need no quotes.
+   * A number, true, false, and a value that opens with a bracket, brace, quote or dollar sign are
+   * HOCON; any other is taken as it stands, so that paths and addresses need no quotes.
    */
   private static Config override(String override) {
     int equals = override.indexOf('=');
     String key = override.substring(0, equals);
     String text = override.substring(equals + 1);
-    if (text.isEmpty() || "[{\"$".indexOf(text.charAt(0)) < 0) {
-      ConfigValue value = ConfigValueFactory.fromAnyRef(text, COMMAND_LINE);
-      return value.atPath(key);
+    if (HOCON_VALUE.matcher(text).matches()) {
+      return ConfigFactory.parseString(
+          key + " = " + text, ConfigParseOptions.defaults().setOriginDescription(COMMAND_LINE));
     }
-    return ConfigFactory.parseString(
-        key + " = " + text, ConfigParseOptions.defaults().setOriginDescription(COMMAND_LINE));
+    return ConfigValueFactory.fromAnyRef(text, COMMAND_LINE).atPath(key);
   }
 
   /** Typesafe config's messages start with the place already, but may run over many lines. */

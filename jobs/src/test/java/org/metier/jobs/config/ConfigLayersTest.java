@@ -30,14 +30,14 @@ class ConfigLayersTest {
 
   @Test
   void everyDefaultHasACommentLine() {
-    assertUncommented("", ConfigLayers.defaults().resolve().root());
+    assertCommented("", ConfigLayers.defaults().root());
   }
 
-  private static void assertUncommented(String path, Map<String, ConfigValue> section) {
+  private static void assertCommented(String path, Map<String, ConfigValue> section) {
     section.forEach(
         (name, value) -> {
           if (value instanceof Map<?, ?> && !name.equals("conf")) {
-            assertUncommented(path + name + ".", section(value));
+            assertCommented(path + name + ".", section(value));
           } else {
             assertThat(value.origin().comments()).as(path + name).isNotEmpty();
           }

@@ -1,0 +1,40 @@
+package org.metier.jobs;
+
+import org.metier.jobs.config.InvalidConfigException;
+import org.metier.prep.BadDataException;
+
+/** How a command ended, as a scheduler sees it. */
+public enum ExitCode {
+  OK(0, "done"),
+  UNEXPECTED(1, "unexpected failure; the stack trace is in the run's log"),
+  USAGE(2, "wrong command line or configuration"),
+  BAD_DATA(3, "data that cannot be used"),
+  CORRUPT_STATE(4, "checkpoint or run directory that cannot be used"),
+  DIVERGED(5, "training diverged");
+
+  private final int code;
+  private final String meaning;
+
+  ExitCode(int code, String meaning) {
+    this.code = code;
+    this.meaning = meaning;
+  }
+
+  public int code() {
+    return code;
+  }
+
+  public String meaning() {
+    return meaning;
+  }
+
+  /** The code of an exception that explains itself in one line; UNEXPECTED for any other. */
+  static ExitCode of(Throwable thrown) {
+    if (thrown instanceof InvalidConfigException) {
+      return USAGE;
+    } else if (thrown instanceof BadDataException) {
+      return BAD_DATA;
+    }
+    return UNEXPECTED;
+  }
+}

@@ -1,0 +1,87 @@
+package org.metier.jobs;
+
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import org.metier.jobs.config.ConfigLayers;
+import org.metier.jobs.console.Terminal;
+import picocli.CommandLine.Option;
+
+/** The options that every command takes, and the frame in which its job runs. */
+final class JobCommand implements Callable<Integer> {
+  private final Job job;
+  private final List<String> overrides;
+  private final Terminal terminal;
+  private final PrintStream err;
+
+  @Option(
+      names = "--conf",
+      paramLabel = "FILE",
+      description = "preset in HOCON; its includes are relative to it")
+  private Path conf;
+
+  @Option(names = "--resume", description = "continue the run from its newest checkpoint")
+  private boolean resume;
+
+  @Option(names = "--show-config", description = "print every key as resolved, and do nothing else")
+  private boolean showConfig;
+
+  @Option(names = "--verbose", description = "print the stack trace of an unexpected failure")
+  private boolean verbose;
+
+  JobCommand(Job job, List<String> overrides, Terminal terminal, PrintStream err) {
+    this.job = job;
+    this.overrides = overrides;
+    this.terminal = terminal;
+    this.err = err;
+  }
+
+  @Override
+  public Integer call() {
+    RunLog log = null;
+    try {
+      ConfigLayers layers = ConfigLayers.load(preset(), overrides);
+      if (showConfig) {
+        terminal.out().print(layers.toHocon());
+        return ExitCode.OK.code();
+      }
+      log = RunLog.of(layers.settings().run());
+      log.captureLogging();
+      try (JobContext context = new JobContext(job.name(), layers, resume, terminal)) {
+        job.run(context);
+      }
+      return ExitCode.OK.code();
+    } catch (Throwable thrown) { // an OutOfMemoryError deserves its line, too
+      return report(thrown, log);
+    }
+  }
+
+  private Optional<Path> preset() {
+    if (conf != null) {
+      return Optional.of(conf);
+    }
+    return job.preset()
+        .map(preset -> Path.of(System.getProperty("metier.home", "")).resolve(preset));
+  }
+
+  private int report(Throwable thrown, RunLog log) {
+    Failure failure = Failure.of(thrown);
+    boolean unexpected = failure.code() == ExitCode.UNEXPECTED;
+    String line = "metier: " + failure.line();
+    if (unexpected && log != null) {
+      try {
+        line += "; stack trace in " + log.append(thrown);
+      } catch (IOException e) {
+        line += "; no log could be written (" + e + "), --verbose prints the stack trace";
+      }
+    }
+    err.println(line);
+    if (verbose && unexpected) {
+      thrown.printStackTrace(err);
+    }
+    return failure.code().code();
+  }
+}

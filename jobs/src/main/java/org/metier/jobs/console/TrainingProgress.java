@@ -1,0 +1,73 @@
+package org.metier.jobs.console;
+
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.Locale;
+
+/** Shows the rounds of a training run; speed and time left come from the last few rounds. */
+public final class TrainingProgress {
+  private static final int RECENT_ROUNDS = 8;
+
+  private record Mark(long nanos, long tokens) {}
+
+  private final StatusLine status;
+  private final Deque<Mark> recent = new ArrayDeque<>();
+  private int rounds;
+  private long tokens;
+
+  public TrainingProgress(StatusLine status) {
+    this.status = status;
+  }
+
+  /**
+   * Training begins.
+   *
+   * @param rounds rounds of the whole run, those before a resume included
+   */
+  public void begin(int rounds) {
+    this.rounds = rounds;
+    recent.clear();
+    recent.add(new Mark(status.nanos(), tokens));
+  }
+
+  /**
+   * A round is over.
+   *
+   * @param round how many rounds are over now
+   * @param loss mean cross-entropy over the round's tokens, nats
+   * @param balance load-balancing loss before its coefficient; 1 is perfect balance
+   * @param maxVio largest relative overload of an expert
+   * @param roundTokens tokens of this round
+   */
+  public void round(int round, double loss, double balance, double maxVio, long roundTokens) {
+    tokens += roundTokens;
+    recent.add(new Mark(status.nanos(), tokens));
+    if (recent.size() > RECENT_ROUNDS + 1) {
+      recent.removeFirst();
+    }
+    String line = line(round, loss, balance, maxVio);
+    if (round == rounds) {
+      status.finish(line);
+    } else {
+      status.update(() -> line);
+    }
+  }
+
+  private String line(int round, double loss, double balance, double maxVio) {
+    Mark first = recent.getFirst();
+    Mark last = recent.getLast();
+    double seconds = Math.max((last.nanos() - first.nanos()) * 1e-9, 1e-3);
+    double speed = (last.tokens() - first.tokens()) / seconds;
+    double left = (rounds - round) * seconds / (recent.size() - 1);
+    return String.format(
+        Locale.ROOT,
+        "round %d/%d  loss %.3f  balance %.2f  maxvio %.2f  %s tok/s  %s left",
+        round,
+        rounds,
+        loss,
+        balance,
+        maxVio,
+        Quantity.count(speed),
+        Quantity.duration(left));
+  }
+}

@@ -1,0 +1,136 @@
+package org.metier.jobs;
+
+import static com.tngtech.archunit.base.DescribedPredicate.not;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyPackage;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.tngtech.archunit.core.domain.JavaClass;
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import com.tngtech.archunit.core.importer.ImportOption;
+import com.tngtech.archunit.lang.ArchRule;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+import org.junit.jupiter.api.Test;
+
+/** Who may know whom: the fine rules that Maven's modules cannot express, and the coarse ones. */
+class ArchitectureTest {
+  private static final JavaClasses OURS =
+      new ClassFileImporter()
+          .withImportOption(new ImportOption.DoNotIncludeTests())
+          .importPackages("org.metier");
+
+  @Test
+  void modulesAreOnTheClasspath() {
+    for (String module : List.of("engine", "model", "train", "prep", "jobs")) {
+      assertThat(OURS).as(module).anyMatch(resideInAPackage("org.metier." + module + ".."));
+    }
+  }
+
+  @Test
+  void dependenciesPointOneWay() {
+    knowsOnly("engine");
+    knowsOnly("model", "engine");
+    knowsOnly("prep");
+    knowsOnly("analysis");
+    knowsOnly("train", "model", "engine", "prep");
+  }
+
+  /** Besides itself, a module may know these modules of ours and no other. */
+  private static void knowsOnly(String module, String... known) {
+    String[] allowed = new String[known.length + 1];
+    allowed[0] = "org.metier." + module + "..";
+    for (int i = 0; i < known.length; i++) {
+      allowed[i + 1] = "org.metier." + known[i] + "..";
+    }
+    check(
+        noClasses()
+            .that()
+            .resideInAPackage(allowed[0])
+            .should()
+            .dependOnClassesThat(
+                resideInAPackage("org.metier..").and(not(resideInAnyPackage(allowed)))));
+  }
+
+  @Test
+  void arithmeticNeverSeesSpark() {
+    check(
+        noClasses()
+            .that()
+            .resideInAnyPackage("org.metier.engine..", "org.metier.model..")
+            .should()
+            .dependOnClassesThat()
+            .resideInAnyPackage("org.apache.spark..", "org.apache.hadoop..", "scala.."));
+  }
+
+  @Test
+  void balanceIsAFunctionFromCountsToASignal() {
+    check(
+        classes()
+            .that()
+            .resideInAPackage("org.metier.model.balance..")
+            .should()
+            .onlyDependOnClassesThat()
+            .resideInAnyPackage("java..", "org.metier.model.balance.."));
+  }
+
+  @Test
+  void theVectorApiStaysInOneFile() {
+    assertOneFileOfCpuKernels("jdk.incubator.vector..");
+  }
+
+  @Test
+  void theBlasStaysInOneFile() {
+    assertOneFileOfCpuKernels("dev.ludovic.netlib..", "org.bytedeco..");
+  }
+
+  /** An incubator API and native code may change or fail: one file to look at, then. */
+  private static void assertOneFileOfCpuKernels(String... packages) {
+    Set<String> files = new TreeSet<>();
+    for (JavaClass user : OURS) {
+      boolean uses =
+          user.getDirectDependenciesFromSelf().stream()
+              .anyMatch(use -> resideInAnyPackage(packages).test(use.getTargetClass()));
+      if (uses) {
+        files.add(topLevel(user));
+      }
+    }
+    assertThat(files).hasSizeLessThanOrEqualTo(1);
+    assertThat(files).allMatch(file -> file.startsWith("org.metier.engine.kernel.cpu."));
+  }
+
+  private static String topLevel(JavaClass javaClass) {
+    return javaClass.getName().replaceFirst("\\$.*", "");
+  }
+
+  @Test
+  void kernelsAreReachedThroughTheirSeam() {
+    check(
+        noClasses()
+            .that()
+            .resideInAPackage("org.metier.model..")
+            .should()
+            .dependOnClassesThat()
+            .resideInAPackage("org.metier.engine.kernel.*.."));
+  }
+
+  @Test
+  void jobsAreNoLibrary() {
+    check(
+        noClasses()
+            .that()
+            .resideOutsideOfPackage("org.metier.jobs..")
+            .should()
+            .dependOnClassesThat()
+            .resideInAPackage("org.metier.jobs.."));
+  }
+
+  private static void check(ArchRule rule) {
+    // a package may come later than its rule
+    rule.allowEmptyShould(true).check(OURS);
+  }
+}
