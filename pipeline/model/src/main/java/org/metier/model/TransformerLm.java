@@ -157,6 +157,11 @@ public final class TransformerLm {
     return experts[layer].gates();
   }
 
+  /** One layer's router probabilities [T, E] in the last forward pass. */
+  public Tensor probabilities(int layer) {
+    return experts[layer].probabilities();
+  }
+
   /** Loss of each token of the last pass, nats; valid up to the batch's token count. */
   public double[] losses() {
     return losses;

@@ -14,6 +14,7 @@ import java.io.Serializable;
  * @param rounds rounds of the whole run
  * @param checkpointEvery rounds between two checkpoints; the last round is always one
  * @param keepCheckpoints newest checkpoints that are kept
+ * @param sliceMegabytes largest piece in which parameters travel, MiB
  * @param seed decides initial weights and data order
  */
 public record TrainConfig(
@@ -26,6 +27,7 @@ public record TrainConfig(
     int rounds,
     int checkpointEvery,
     int keepCheckpoints,
+    int sliceMegabytes,
     long seed,
     Optimizer optimizer,
     Balance balance)
@@ -102,11 +104,7 @@ public record TrainConfig(
    * @param zLoss weight of the router's z-loss
    */
   public record Balance(
-      Window window,
-      double coefficient,
-      LayerReduction layers,
-      int recentBatches,
-      double zLoss)
+      Window window, double coefficient, LayerReduction layers, int recentBatches, double zLoss)
       implements Serializable {
     public Balance {
       require(coefficient >= 0, "coefficient must not be negative, is %s", coefficient);
@@ -123,6 +121,10 @@ public record TrainConfig(
     require(rounds >= 1, "rounds must be at least 1, is %s", rounds);
     require(checkpointEvery >= 1, "checkpointEvery must be at least 1, is %s", checkpointEvery);
     require(keepCheckpoints >= 1, "keepCheckpoints must be at least 1, is %s", keepCheckpoints);
+    require(
+        sliceMegabytes >= 1 && sliceMegabytes <= 64,
+        "sliceMegabytes must lie between 1 and 64, is %s",
+        sliceMegabytes);
   }
 
   private static void require(boolean condition, String message, Object... arguments) {

@@ -122,6 +122,11 @@ public final class MoeLayer {
     return saved.gates.firstRows(routing.tokens());
   }
 
+  /** The last forward pass's router probabilities [T, E]. */
+  public Tensor probabilities() {
+    return saved.probabilities.firstRows(routing.tokens());
+  }
+
   /** {@code out} [T, d] from {@code x} [T, d]. */
   public void forward(Tensor out, Tensor x) {
     Saved s = firstRows(saved, x.rows());

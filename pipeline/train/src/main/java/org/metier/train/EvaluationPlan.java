@@ -1,0 +1,22 @@
+package org.metier.train;
+
+import java.io.Serializable;
+import org.apache.spark.util.SerializableConfiguration;
+import org.metier.model.ModelConfig;
+import org.metier.prep.shard.ShardManifest;
+
+/**
+ * What an evaluation task needs; broadcast once.
+ *
+ * @param values parameters, little-endian float32
+ * @param byteLengths UTF-8 bytes of each token
+ */
+record EvaluationPlan(
+    ModelConfig model,
+    TrainConfig train,
+    String splitDirectory,
+    ShardManifest manifest,
+    SerializableConfiguration hadoop,
+    byte[] values,
+    int[] byteLengths)
+    implements Serializable {}

@@ -1,0 +1,120 @@
+package org.metier.train;
+
+import java.io.Serializable;
+import java.util.Collection;
+import org.metier.model.balance.Frequencies;
+
+/**
+ * One row of {@code train_metrics}, and the rows of {@code train_expert_load} that belong to it.
+ *
+ * @param round rounds finished, this one included
+ * @param step optimiser steps finished
+ * @param tokens tokens of this round, over all workers
+ * @param loss mean cross-entropy, nats per token
+ * @param balanceLoss mean balance loss, coefficient included
+ * @param zLoss mean z-loss before its coefficient
+ * @param gradientNorm mean norm before clipping
+ * @param maxViolation mean MaxVio of a micro-batch
+ * @param globalMaxViolation MaxVio of the whole round's counts, mean over layers
+ * @param expertTokens [L][E] selections over all workers
+ * @param gateMass [L][E] gate weight over all workers
+ */
+public record RoundMetrics(
+    long round,
+    long step,
+    long tokens,
+    double loss,
+    double balanceLoss,
+    double zLoss,
+    double learningRate,
+    double gradientNorm,
+    double maxViolation,
+    double globalMaxViolation,
+    double tokensPerSecond,
+    double secondsBroadcast,
+    double secondsCompute,
+    double secondsReduce,
+    double secondsCheckpoint,
+    long[][] expertTokens,
+    double[][] gateMass)
+    implements Serializable {
+
+  /** Seconds of a round by phase. */
+  record Phases(double broadcast, double compute, double reduce) {
+    double total() {
+      return broadcast + compute + reduce;
+    }
+  }
+
+  static RoundMetrics of(
+      TrainState after, Collection<WorkerReport> reports, double learningRate, Phases seconds) {
+    WorkerReport first = reports.iterator().next();
+    int layers = first.counts().length;
+    int experts = first.counts()[0].length;
+    long[][] expertTokens = new long[layers][experts];
+    double[][] gateMass = new double[layers][experts];
+    long tokens = 0;
+    double loss = 0;
+    double balance = 0;
+    double z = 0;
+    double norm = 0;
+    double violation = 0;
+    for (WorkerReport report : reports) {
+      tokens += report.tokens();
+      loss += report.lossSum();
+      balance += report.balanceLoss() / reports.size();
+      z += report.zLoss() / reports.size();
+      norm += report.gradientNorm() / reports.size();
+      violation += report.batchMaxViolation() / reports.size();
+      for (int l = 0; l < layers; l++) {
+        for (int e = 0; e < experts; e++) {
+          expertTokens[l][e] += report.counts()[l][e];
+          gateMass[l][e] += report.gateMass()[l][e];
+        }
+      }
+    }
+    double globalViolation = 0;
+    for (long[] layer : expertTokens) {
+      globalViolation += Frequencies.maxViolation(layer) / layers;
+    }
+    return new RoundMetrics(
+        after.round(),
+        after.step(),
+        tokens,
+        loss / tokens,
+        balance,
+        z,
+        learningRate,
+        norm,
+        violation,
+        globalViolation,
+        tokens / seconds.total(),
+        seconds.broadcast(),
+        seconds.compute(),
+        seconds.reduce(),
+        0,
+        expertTokens,
+        gateMass);
+  }
+
+  RoundMetrics withCheckpoint(double seconds) {
+    return new RoundMetrics(
+        round,
+        step,
+        tokens,
+        loss,
+        balanceLoss,
+        zLoss,
+        learningRate,
+        gradientNorm,
+        maxViolation,
+        globalMaxViolation,
+        tokensPerSecond,
+        secondsBroadcast,
+        secondsCompute,
+        secondsReduce,
+        seconds,
+        expertTokens,
+        gateMass);
+  }
+}

@@ -1,0 +1,122 @@
+package org.metier.train;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileStatus;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.Path;
+
+/**
+ * One run = one directory, on any Hadoop file system:
+ *
+ * <pre>
+ * config.json                 resolved configuration
+ * checkpoints/round-000010/   see {@link Checkpoint}
+ * tables/train_metrics/…      Parquet
+ * report.html
+ * </pre>
+ */
+public final class RunDirectory {
+  static final ObjectMapper JSON = new ObjectMapper();
+  private static final String PREFIX = "round-";
+
+  private final Path root;
+  private final Configuration hadoop;
+  private final FileSystem files;
+
+  public RunDirectory(String directory, Configuration hadoop) {
+    try {
+      Path path = new Path(directory);
+      this.files = path.getFileSystem(hadoop);
+      this.files.setWriteChecksum(false); // our manifests carry SHA-256
+      this.root = files.makeQualified(path);
+      this.hadoop = hadoop;
+    } catch (IOException e) {
+      throw new UncheckedIOException("run.directory: " + directory + ": " + e.getMessage(), e);
+    }
+  }
+
+  public Path root() {
+    return root;
+  }
+
+  /** Directory of the Parquet tables. */
+  public String tables() {
+    return new Path(root, "tables").toString();
+  }
+
+  Configuration hadoop() {
+    return hadoop;
+  }
+
+  FileSystem files() {
+    return files;
+  }
+
+  /** Writes a small text file aside and renames it into place. */
+  public void writeText(String name, String text) throws IOException {
+    Path target = new Path(root, name);
+    Path aside = new Path(root, "." + name + ".tmp");
+    try (var out = files.create(aside, true)) {
+      out.write(text.getBytes(StandardCharsets.UTF_8));
+    }
+    replace(aside, target);
+  }
+
+  /** Moves a file or directory into place, replacing what is there. */
+  void replace(Path aside, Path target) throws IOException {
+    files.delete(target, true);
+    if (!files.rename(aside, target)) {
+      throw new IOException("could not rename " + aside + " to " + target);
+    }
+  }
+
+  /** Committed checkpoints, oldest first. */
+  public List<Path> checkpoints() {
+    try {
+      Path directory = new Path(root, "checkpoints");
+      List<Path> found = new ArrayList<>();
+      if (files.exists(directory)) {
+        for (FileStatus status : files.listStatus(directory)) {
+          if (status.isDirectory() && status.getPath().getName().startsWith(PREFIX)) {
+            found.add(status.getPath());
+          }
+        }
+      }
+      found.sort(Comparator.comparing(Path::getName));
+      return found;
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** The newest committed checkpoint. */
+  public Optional<Path> newestCheckpoint() {
+    List<Path> all = checkpoints();
+    return all.isEmpty() ? Optional.empty() : Optional.of(all.get(all.size() - 1));
+  }
+
+  /** Where the checkpoint of a round lies; names sort by round. */
+  Path checkpoint(long round) {
+    return new Path(root, "checkpoints/" + PREFIX + "%06d".formatted(round));
+  }
+
+  /** Round of a checkpoint directory. */
+  static long roundOf(Path checkpoint) {
+    return Long.parseLong(checkpoint.getName().substring(PREFIX.length()));
+  }
+
+  byte[] readBytes(Path file) throws IOException {
+    try (InputStream in = files.open(file)) {
+      return in.readAllBytes();
+    }
+  }
+}

@@ -1,0 +1,112 @@
+package org.metier.train;
+
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.hadoop.fs.FileStatus;
+import org.apache.hadoop.fs.Path;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.RowFactory;
+import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.types.StructType;
+import org.metier.model.balance.Frequencies;
+
+/**
+ * {@code train_metrics} (a row per round) and {@code train_expert_load} (a row per round, layer and
+ * expert) as one Parquet file each per run, replaced whole at every checkpoint: a reader always
+ * sees a complete table and never a forest of small files.
+ */
+final class TrainTables {
+  private static final StructType METRICS =
+      new StructType()
+          .add("round", "long", false)
+          .add("step", "long", false)
+          .add("tokens", "long", false)
+          .add("loss", "double", false)
+          .add("balance_loss", "double", false)
+          .add("z_loss", "double", false)
+          .add("learning_rate", "double", false)
+          .add("grad_norm", "double", false)
+          .add("max_vio", "double", false)
+          .add("max_vio_global", "double", false)
+          .add("tokens_per_second", "double", false)
+          .add("seconds_broadcast", "double", false)
+          .add("seconds_compute", "double", false)
+          .add("seconds_reduce", "double", false)
+          .add("seconds_checkpoint", "double", false);
+
+  private static final StructType LOAD =
+      new StructType()
+          .add("round", "long", false)
+          .add("layer", "integer", false)
+          .add("expert", "integer", false)
+          .add("tokens", "long", false)
+          .add("share", "double", false)
+          .add("gate_mass", "double", false)
+          .add("dropped", "long", false);
+
+  private final SparkSession spark;
+  private final RunDirectory run;
+
+  TrainTables(SparkSession spark, RunDirectory run) {
+    this.spark = spark;
+    this.run = run;
+  }
+
+  void write(String runId, List<RoundMetrics> history) throws IOException {
+    spark.sparkContext().setJobDescription("metier training tables");
+    List<Row> metrics = new ArrayList<>();
+    List<Row> load = new ArrayList<>();
+    for (RoundMetrics m : history) {
+      metrics.add(metricsRow(m));
+      for (int l = 0; l < m.expertTokens().length; l++) {
+        double[] share = Frequencies.of(m.expertTokens()[l]);
+        for (int e = 0; e < share.length; e++) {
+          load.add(
+              RowFactory.create(
+                  m.round(), l, e, m.expertTokens()[l][e], share[e], m.gateMass()[l][e], 0L));
+        }
+      }
+    }
+    replace("train_metrics", runId, metrics, METRICS);
+    replace("train_expert_load", runId, load, LOAD);
+  }
+
+  private static Row metricsRow(RoundMetrics m) {
+    return RowFactory.create(
+        m.round(),
+        m.step(),
+        m.tokens(),
+        m.loss(),
+        m.balanceLoss(),
+        m.zLoss(),
+        m.learningRate(),
+        m.gradientNorm(),
+        m.maxViolation(),
+        m.globalMaxViolation(),
+        m.tokensPerSecond(),
+        m.secondsBroadcast(),
+        m.secondsCompute(),
+        m.secondsReduce(),
+        m.secondsCheckpoint());
+  }
+
+  private void replace(String table, String runId, List<Row> rows, StructType schema)
+      throws IOException {
+    Path directory = new Path(run.tables(), table + "/run=" + runId);
+    Path aside = new Path(run.tables(), "." + table + ".tmp");
+    spark
+        .createDataFrame(rows, schema)
+        .coalesce(1)
+        .write()
+        .mode("overwrite")
+        .parquet(aside.toString());
+    for (FileStatus file : run.files().listStatus(aside)) {
+      if (file.getPath().getName().endsWith(".parquet")) {
+        run.files().mkdirs(directory);
+        run.replace(file.getPath(), new Path(directory, "part-00000.parquet"));
+      }
+    }
+    run.files().delete(aside, true);
+  }
+}

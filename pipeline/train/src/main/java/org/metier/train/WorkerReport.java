@@ -1,0 +1,37 @@
+package org.metier.train;
+
+import java.io.Serializable;
+
+/**
+ * What one worker did in one round. A second attempt of the same (round, worker) computes the same
+ * numbers and replaces the first.
+ *
+ * @param round number of the round
+ * @param worker number of the worker
+ * @param tokens tokens that it trained on
+ * @param lossSum Σ of cross-entropy over those tokens, nats
+ * @param balanceLoss mean over steps of the balance loss, layers joined
+ * @param zLoss mean over steps and layers of mean_t logsumexp², before its coefficient
+ * @param gradientNorm mean over steps of the gradient's norm before clipping
+ * @param batchMaxViolation mean over steps and layers of MaxVio of a micro-batch
+ * @param counts [L][E] selections in this round
+ * @param recentCounts [≤n][L][E] selections of the most recent micro-batches, oldest first
+ * @param gateMass [L][E] gate weight in this round
+ * @param finite false if a loss or a gradient was NaN or infinite
+ * @param computeSeconds time in the steps
+ */
+public record WorkerReport(
+    long round,
+    int worker,
+    long tokens,
+    double lossSum,
+    double balanceLoss,
+    double zLoss,
+    double gradientNorm,
+    double batchMaxViolation,
+    long[][] counts,
+    long[][][] recentCounts,
+    double[][] gateMass,
+    boolean finite,
+    double computeSeconds)
+    implements Serializable {}

@@ -1,0 +1,129 @@
+package org.metier.train;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Random;
+import org.apache.spark.sql.SparkSession;
+import org.metier.model.ModelConfig;
+import org.metier.prep.Preparation;
+import org.metier.prep.PrepareConfig;
+import org.metier.prep.Progress;
+import org.metier.train.TrainConfig.Backend;
+import org.metier.train.TrainConfig.Balance;
+import org.metier.train.TrainConfig.LayerReduction;
+import org.metier.train.TrainConfig.Moments;
+import org.metier.train.TrainConfig.Optimizer;
+import org.metier.train.TrainConfig.Window;
+
+/**
+ * A Spark session, a small prepared corpus of two made-up languages, and configs to train on it.
+ */
+final class TrainFixture {
+  static final int VOCABULARY = 300;
+  static final int LENGTH = 32;
+
+  private static SparkSession session;
+
+  private TrainFixture() {}
+
+  /** Local Spark with two slots, one for all tests of the module. */
+  static synchronized SparkSession spark() {
+    if (session == null) {
+      session =
+          SparkSession.builder()
+              .master("local[2]")
+              .appName("metier-train-tests")
+              .config("spark.ui.enabled", "false")
+              .config("spark.sql.shuffle.partitions", "2")
+              .getOrCreate();
+      session.sparkContext().setLogLevel("ERROR");
+    }
+    return session;
+  }
+
+  /** Writes and prepares the corpus under {@code directory}; returns the prepared directory. */
+  static String prepared(Path directory) {
+    try {
+      Path corpus = Files.createDirectories(directory.resolve("corpus"));
+      Files.writeString(corpus.resolve("low.jsonl"), language("low", 'a', 11));
+      Files.writeString(corpus.resolve("high.jsonl"), language("high", 'n', 12));
+      String output = directory.resolve("prepared").toString();
+      PrepareConfig config =
+          new PrepareConfig(
+              List.of(corpus.toString()),
+              output,
+              "text",
+              "domain",
+              1,
+              VOCABULARY,
+              LENGTH,
+              100,
+              0.1,
+              0.0,
+              5);
+      new Preparation(spark(), config, Progress.silent()).run();
+      return output;
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  static ModelConfig model() {
+    return new ModelConfig(VOCABULARY, 16, 2, 2, 1, 8, 4, 2, 16, LENGTH, true, 10_000, 1e-6, 0.05);
+  }
+
+  static TrainConfig train(String data, int workers, int localSteps, int rounds, Window window) {
+    return new TrainConfig(
+        data,
+        Backend.CPU,
+        workers,
+        1,
+        localSteps,
+        4,
+        rounds,
+        2,
+        3,
+        1,
+        7,
+        new Optimizer(3e-3, 4, 0.1, 0.9, 0.95, 1e-8, 0.1, 1.0, Moments.AVERAGE),
+        new Balance(window, 0.02, LayerReduction.MEAN, 3, 1e-4));
+  }
+
+  /** A listener that says nothing. */
+  static Training.TrainingListener silent() {
+    return new Training.TrainingListener() {
+      @Override
+      public void started(long round, TrainConfig config) {}
+
+      @Override
+      public void roundFinished(RoundMetrics metrics) {}
+    };
+  }
+
+  /** 400 documents of made-up words over thirteen letters from {@code first} on. */
+  private static String language(String domain, char first, long seed) {
+    Random random = new Random(seed);
+    String[] words = new String[60];
+    for (int i = 0; i < words.length; i++) {
+      StringBuilder word = new StringBuilder();
+      for (int c = 0; c < 2 + random.nextInt(5); c++) {
+        word.append((char) (first + random.nextInt(13)));
+      }
+      words[i] = word.toString();
+    }
+    StringBuilder lines = new StringBuilder();
+    for (int document = 0; document < 400; document++) {
+      lines.append("{\"domain\":\"").append(domain).append("\",\"text\":\"");
+      int length = 20 + random.nextInt(60);
+      for (int i = 0; i < length; i++) {
+        double skewed = random.nextDouble() * random.nextDouble();
+        lines.append(i == 0 ? "" : " ").append(words[(int) (skewed * words.length)]);
+      }
+      lines.append("\"}\n");
+    }
+    return lines.toString();
+  }
+}
