@@ -16,6 +16,11 @@ interface Job {
     return Optional.empty();
   }
 
+  /** Whether an unfinished run is continued without being asked ({@code --resume}). */
+  default boolean alwaysResumes() {
+    return false;
+  }
+
   /**
    * Does the work. Data and state that cannot be used are reported by the exceptions that {@link
    * ExitCode} knows.

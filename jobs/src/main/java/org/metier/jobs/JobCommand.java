@@ -50,7 +50,8 @@ final class JobCommand implements Callable<Integer> {
       }
       log = RunLog.of(layers.settings().run());
       log.captureLogging();
-      try (JobContext context = new JobContext(job.name(), layers, resume, terminal)) {
+      boolean resuming = resume || job.alwaysResumes();
+      try (JobContext context = new JobContext(job.name(), layers, resuming, terminal)) {
         job.run(context);
       }
       return ExitCode.OK.code();

@@ -25,6 +25,11 @@ public final class QuickstartJob implements Job {
   }
 
   @Override
+  public boolean alwaysResumes() {
+    return true;
+  }
+
+  @Override
   public void run(JobContext context) {
     throw new UnsupportedOperationException("quickstart is wired when its stage is merged");
   }

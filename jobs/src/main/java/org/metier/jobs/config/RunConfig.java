@@ -16,4 +16,14 @@ public record RunConfig(String id, String directory) {
       throw new IllegalArgumentException("directory must not be empty");
     }
   }
+
+  /** Receives the tables, one directory each. */
+  public String tables() {
+    return directory + "/tables";
+  }
+
+  /** The HTML report. */
+  public String report() {
+    return directory + "/report.html";
+  }
 }
