@@ -1,7 +1,10 @@
 package org.metier.jobs;
 
+import org.metier.analysis.MissingTableException;
 import org.metier.jobs.config.InvalidConfigException;
+import org.metier.model.checkpoint.CorruptCheckpointException;
 import org.metier.prep.BadDataException;
+import org.metier.train.DivergedException;
 
 /** How a command ended, as a scheduler sees it. */
 public enum ExitCode {
@@ -32,8 +35,12 @@ public enum ExitCode {
   static ExitCode of(Throwable thrown) {
     if (thrown instanceof InvalidConfigException) {
       return USAGE;
-    } else if (thrown instanceof BadDataException) {
+    } else if (thrown instanceof BadDataException || thrown instanceof MissingTableException) {
       return BAD_DATA;
+    } else if (thrown instanceof CorruptCheckpointException) {
+      return CORRUPT_STATE;
+    } else if (thrown instanceof DivergedException) {
+      return DIVERGED;
     }
     return UNEXPECTED;
   }

@@ -9,6 +9,7 @@ import org.metier.jobs.console.ProgressBar;
 import org.metier.jobs.console.StatusLine;
 import org.metier.jobs.console.Terminal;
 import org.metier.jobs.console.TrainingProgress;
+import org.metier.train.RunDirectory;
 
 /** What a job is given: its settings, a console, and Spark as soon as it asks for it. */
 final class JobContext implements AutoCloseable {
@@ -64,6 +65,12 @@ final class JobContext implements AutoCloseable {
       spark = SparkSession.builder().config(sparkConf()).getOrCreate();
     }
     return spark;
+  }
+
+  /** The run's directory, on whatever file system it lies. */
+  RunDirectory runDirectory() {
+    return new RunDirectory(
+        settings().run().directory(), spark().sparkContext().hadoopConfiguration());
   }
 
   private SparkConf sparkConf() {

@@ -1,6 +1,10 @@
 package org.metier.jobs;
 
+import java.io.IOException;
+import java.io.PrintStream;
 import java.util.Optional;
+import org.metier.jobs.config.Settings;
+//import org.metier.prep.read.ArtifactCorpus;
 
 /** {@code metier quickstart}: every stage in turn; those that are finished are reused. */
 public final class QuickstartJob implements Job {
@@ -25,12 +29,26 @@ public final class QuickstartJob implements Job {
   }
 
   @Override
-  public boolean alwaysResumes() {
-    return true;
+  public void run(JobContext context) throws IOException {
+    long began = System.nanoTime();
+    Settings settings = context.settings();
+    //new ArtifactCorpus(settings.corpus(), context.progress()).fetch();
+    new PrepareJob().run(context);
+    TrainJob.train(context, true);
+    AnalyzeJob.analyze(context, true);
+    context.out().println();
+    ReportJob.report(context);
+    printWhatNext(context.out(), settings, (System.nanoTime() - began) / 1e9);
   }
 
-  @Override
-  public void run(JobContext context) {
-    throw new UnsupportedOperationException("quickstart is wired when its stage is merged");
+  private static void printWhatNext(PrintStream out, Settings settings, double seconds) {
+    String tables = settings.run().tables();
+    out.printf("checkpoints in %s/checkpoints, tables in %s%n", settings.run().directory(), tables);
+    out.printf("all of it took %.0f s. To go on, in Spark SQL or DuckDB:%n%n", seconds);
+    out.printf(
+        "  SELECT domain, layer, expert, round(share, 3) AS share, round(lift, 2) AS lift%n"
+            + "  FROM read_parquet('%s/expert_domain/**/*.parquet', hive_partitioning = true)%n"
+            + "  WHERE ci_low > 1.5 * share / lift ORDER BY lift DESC LIMIT 10;%n",
+        tables);
   }
 }

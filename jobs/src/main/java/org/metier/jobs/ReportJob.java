@@ -1,6 +1,9 @@
 package org.metier.jobs;
 
-/** {@code metier report}: tables to one HTML page. */
+import org.metier.analysis.Report;
+import org.metier.train.RunDirectory;
+
+/** {@code metier report}: tables to one HTML file. */
 public final class ReportJob implements Job {
 
   public static void main(String[] args) {
@@ -14,11 +17,19 @@ public final class ReportJob implements Job {
 
   @Override
   public String purpose() {
-    return "Draws a run's tables as one HTML page.";
+    return "Writes the HTML report of a run from its tables.";
   }
 
   @Override
   public void run(JobContext context) {
-    throw new UnsupportedOperationException("report is wired when its stage is merged");
+    report(context);
+  }
+
+  static String report(JobContext context) {
+    RunDirectory run = context.runDirectory();
+    String file = context.settings().run().report();
+    Report.write(context.spark(), run.tables(), context.settings().run().id(), file);
+    context.out().printf("report in %s%n", file);
+    return file;
   }
 }

@@ -1,5 +1,15 @@
 package org.metier.jobs;
 
+import java.io.IOException;
+import org.metier.jobs.config.Settings;
+import org.metier.jobs.console.TrainingProgress;
+import org.metier.model.ModelConfig;
+import org.metier.model.Parameters;
+import org.metier.train.RoundMetrics;
+import org.metier.train.RunDirectory;
+import org.metier.train.TrainConfig;
+import org.metier.train.Training;
+
 /** {@code metier train}: token shards to checkpoints and metrics. */
 public final class TrainJob implements Job {
 
@@ -18,7 +28,59 @@ public final class TrainJob implements Job {
   }
 
   @Override
-  public void run(JobContext context) {
-    throw new UnsupportedOperationException("train is wired when its stage is merged");
+  public void run(JobContext context) throws IOException {
+    train(context, context.resume());
+  }
+
+  /** Trains, or goes on if {@code resume}; a run that is complete is left alone. */
+  static Training.Result train(JobContext context, boolean resume) throws IOException {
+    Settings settings = context.settings();
+    RunDirectory run = context.runDirectory();
+    Training.Result result =
+        new Training(
+                context.spark(),
+                settings.run().id(),
+                run,
+                settings.model(),
+                settings.train(),
+                new Listener(context))
+            .run(resume);
+    if (result.trained()) {
+      run.writeText("config.conf", context.resolvedConfig());
+    }
+    context
+        .out()
+        .printf("%s %s%n", result.trained() ? "trained" : "reused", result.checkpoint().toUri().getPath());
+    return result;
+  }
+
+  /** Shows rounds as they finish. */
+  private static final class Listener implements Training.TrainingListener {
+    private final JobContext context;
+    private final TrainingProgress progress;
+
+    Listener(JobContext context) {
+      this.context = context;
+      this.progress = context.trainingProgress();
+    }
+
+    @Override
+    public void started(long round, TrainConfig config) {
+      ModelConfig model = context.settings().model();
+      context
+          .out()
+          .printf(
+              "training %.1f M parameters (%.1f M active per token) on %d workers, %s%n",
+              Parameters.total(model) / 1e6,
+              Parameters.active(model) / 1e6,
+              config.workers(),
+              round == 0 ? "from the start" : "going on after round " + round);
+      progress.begin(config.rounds());
+    }
+
+    @Override
+    public void roundFinished(RoundMetrics m) {
+      progress.round((int) m.round(), m.loss(), m.balanceLoss(), m.maxViolation(), m.tokens());
+    }
   }
 }

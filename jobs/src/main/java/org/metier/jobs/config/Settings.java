@@ -1,6 +1,7 @@
 package org.metier.jobs.config;
 
 import com.typesafe.config.Config;
+import org.metier.analysis.AnalyzeConfig;
 import org.metier.model.ModelConfig;
 import org.metier.prep.PrepareConfig;
 import org.metier.train.TrainConfig;
@@ -15,5 +16,5 @@ public record Settings(
     PrepareConfig prepare,
     ModelConfig model,
     TrainConfig train,
-    Config analyze,
+    AnalyzeConfig analyze,
     SparkConfig spark) {}

@@ -1,10 +1,12 @@
 package org.metier.jobs.console;
 
+import org.metier.prep.Progress;
+
 /**
  * Shows one stage after another: a bar with rate and time left on a terminal, plain lines
  * elsewhere, and one lasting line for what came out of each.
  */
-public final class ProgressBar {
+public final class ProgressBar implements Progress {
   private static final int WIDTH = 24;
   private static final double NANOS = 1e-9;
 
@@ -25,6 +27,7 @@ public final class ProgressBar {
    * @param total units of work; 0 if nobody knows
    * @param unit what is counted, in the plural
    */
+  @Override
   public void stage(String name, long total, String unit) {
     this.name = name;
     this.total = total;
@@ -34,11 +37,13 @@ public final class ProgressBar {
   }
 
   /** So many units are done, counted from the stage's beginning. */
+  @Override
   public void advance(long done) {
     status.update(() -> line(done));
   }
 
   /** Ends the stage. */
+  @Override
   public void done(String summary) {
     status.finish(name + ": " + summary + " (" + Quantity.duration(seconds()) + ")");
   }

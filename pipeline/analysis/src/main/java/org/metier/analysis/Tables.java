@@ -3,6 +3,7 @@ package org.metier.analysis;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
@@ -77,6 +78,30 @@ public final class Tables {
     directory.write(ExpertLoad.TABLE, run, step, expertLoadFrame());
     directory.write(LayerSummary.TABLE, run, step, layerSummaryFrame());
     directory.write(DomainLoss.TABLE, run, step, domainLossFrame());
+  }
+
+  /**
+   * Reads what {@link #write} wrote.
+   *
+   * @throws MissingTableException when a table of this run and step is not there
+   */
+  public static Tables read(SparkSession spark, String tablesDirectory, String run, long step) {
+    TableDirectory directory = new TableDirectory(spark, tablesDirectory);
+    Builder rows = new Builder();
+    Map<String, StructType> schemas =
+        Map.of(
+            ExpertDomain.TABLE,
+            ExpertDomain.SCHEMA,
+            ExpertLoad.TABLE,
+            ExpertLoad.SCHEMA,
+            LayerSummary.TABLE,
+            LayerSummary.SCHEMA,
+            DomainLoss.TABLE,
+            DomainLoss.SCHEMA);
+    schemas.forEach(
+        (table, schema) ->
+            directory.read(table, run, step, schema).collectAsList().forEach(r -> rows.add(table, r)));
+    return rows.build(spark);
   }
 
   private Dataset<Row> frame(List<Row> rows, StructType schema) {

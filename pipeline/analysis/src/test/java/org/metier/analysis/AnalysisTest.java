@@ -18,7 +18,7 @@ import org.junit.jupiter.api.Test;
 import scala.reflect.ClassTag$;
 
 class AnalysisTest {
-  private static final AnalyzeConfig CONFIG = new AnalyzeConfig(100, 100, 7);
+  private static final AnalyzeConfig CONFIG = new AnalyzeConfig(100_000, 100, 100, 7);
 
   @Test
   void specialisedRoutingIsFoundAndGrowsWithDepth() {

@@ -10,7 +10,7 @@ import org.junit.jupiter.api.Test;
 
 /** Hand-made routing with known answers. */
 class IdentitiesTest {
-  private static final AnalyzeConfig CONFIG = new AnalyzeConfig(199, 400, 3);
+  private static final AnalyzeConfig CONFIG = new AnalyzeConfig(100_000, 199, 400, 3);
 
   /** Sums of a few hundred terms of order one in double. */
   private static final double ROUNDING = 1e-12;
@@ -203,7 +203,7 @@ class IdentitiesTest {
     int intervals = 0;
     for (int corpus = 0; corpus < 60; corpus++) {
       LayerRouting routing = random(4, 1, 60, 20, 500 + corpus).routing();
-      for (ExpertDomain row : ExpertDomain.of(routing, new AnalyzeConfig(1, 200, corpus))) {
+      for (ExpertDomain row : ExpertDomain.of(routing, new AnalyzeConfig(100_000, 1, 200, corpus))) {
         covered += row.ciLow() <= 0.25 && 0.25 <= row.ciHigh() ? 1 : 0;
         intervals++;
       }

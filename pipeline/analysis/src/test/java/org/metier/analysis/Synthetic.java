@@ -112,7 +112,7 @@ record Synthetic(
   }
 
   Tables tables(double strength) {
-    return tables(strength, new AnalyzeConfig(100, 100, 7));
+    return tables(strength, new AnalyzeConfig(100_000, 100, 100, 7));
   }
 
   Tables tables(double strength, AnalyzeConfig config) {

@@ -3,6 +3,8 @@ package org.metier.train;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
+import java.util.concurrent.ExecutionException;
+import java.util.function.LongConsumer;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.api.java.JavaRDD;
@@ -14,6 +16,7 @@ import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 import org.apache.spark.storage.StorageLevel;
+import org.apache.spark.util.LongAccumulator;
 import org.apache.spark.util.SerializableConfiguration;
 import org.metier.prep.BadDataException;
 import org.metier.prep.shard.ShardManifest;
@@ -24,6 +27,11 @@ import org.metier.prep.tokenize.Tokenizer;
  * per sequence, domain and layer, never per token. What the counts mean is for the analysis to say.
  */
 public final class Evaluation implements AutoCloseable {
+  /** Batches of one task: few enough that progress is seen, enough to pay for the model. */
+  private static final int TASK_BATCHES = 8;
+
+  private static final long POLL_MILLIS = 200;
+
   private static final StructType ROUTING =
       new StructType()
           .add("sequence", "long", false)
@@ -54,8 +62,7 @@ public final class Evaluation implements AutoCloseable {
 
   /**
    * @param maxSequences at most so many held-out sequences; they were shuffled when prepared
-   * @param batchSequences sequences per forward pass
-   * @param threads threads of one task's kernels
+   * @param progress is told how many sequences are done
    * @throws BadDataException if the held-out shards do not fit the checkpoint
    */
   public Evaluation(
@@ -63,7 +70,8 @@ public final class Evaluation implements AutoCloseable {
       String data,
       Checkpoint.Loaded checkpoint,
       TrainConfig config,
-      long maxSequences) {
+      long maxSequences,
+      LongConsumer progress) {
     this.spark = spark;
     Configuration hadoop = spark.sparkContext().hadoopConfiguration();
     Path split = new Path(data, "held-out");
@@ -87,19 +95,47 @@ public final class Evaluation implements AutoCloseable {
                     checkpoint.state().values(), 0, checkpoint.state().values().length),
                 byteLengths));
     long sequences = Math.min(maxSequences, manifest.sequences());
-    int tasks = (int) Math.min(Math.max(1, spark.sparkContext().defaultParallelism()), sequences);
-    List<long[]> ranges = new ArrayList<>();
-    for (int task = 0; task < tasks; task++) {
-      ranges.add(new long[] {sequences * task / tasks, sequences * (task + 1) / tasks});
-    }
+    List<long[]> ranges = ranges(sequences, TASK_BATCHES * config.batchSequences());
     Broadcast<EvaluationPlan> planOnWorker = plan;
+    LongAccumulator done = spark.sparkContext().longAccumulator("held-out sequences");
     this.evaluated =
         context
-            .parallelize(ranges, Math.max(1, tasks))
-            .map(range -> EvaluatedSequences.of(planOnWorker.value(), range[0], range[1]))
+            .parallelize(ranges, ranges.size())
+            .map(
+                range -> {
+                  var counted = EvaluatedSequences.of(planOnWorker.value(), range[0], range[1]);
+                  done.add(range[1] - range[0]);
+                  return counted;
+                })
             .persist(StorageLevel.MEMORY_AND_DISK());
     context.setJobDescription("metier evaluation");
-    evaluated.count();
+    runAndReport(done, sequences, progress);
+  }
+
+  private static List<long[]> ranges(long sequences, long size) {
+    List<long[]> ranges = new ArrayList<>();
+    for (long from = 0; from < sequences; from += size) {
+      ranges.add(new long[] {from, Math.min(sequences, from + size)});
+    }
+    return ranges;
+  }
+
+  /** Fills the cache; the accumulator serves the progress line only, so a retry does no harm. */
+  private void runAndReport(LongAccumulator done, long sequences, LongConsumer progress) {
+    var action = evaluated.countAsync();
+    try {
+      while (!action.isDone()) {
+        Thread.sleep(POLL_MILLIS);
+        progress.accept(Math.min(sequences, done.value()));
+      }
+      action.get();
+    } catch (InterruptedException e) {
+      action.cancel(true);
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException("the evaluation was interrupted", e);
+    } catch (ExecutionException e) {
+      throw new IllegalStateException("the evaluation failed", e.getCause());
+    }
   }
 
   /** Columns sequence, domain, layer, tokens, expert_tokens[E], gate_mass[E], score_sum. */

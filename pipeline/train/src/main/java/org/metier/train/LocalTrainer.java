@@ -96,7 +96,7 @@ final class LocalTrainer {
         meanProbability[e] /= batchTokens;
       }
       BalanceStrategy.Signal signal = strategy.signal(frequencies[l], meanProbability);
-      balanceLoss += signal.loss();
+      balanceLoss += Frequencies.balance(frequencies[l], meanProbability) / frequencies.length;
       gradients[l] = signal.gradient();
     }
     return gradients;

@@ -11,7 +11,7 @@ import org.metier.model.balance.Frequencies;
  * @param step optimiser steps finished
  * @param tokens tokens of this round, over all workers
  * @param loss mean cross-entropy, nats per token
- * @param balanceLoss mean balance loss, coefficient included
+ * @param balanceLoss mean over layers of E · Σ f·P, before its coefficient; 1 is uniform
  * @param zLoss mean z-loss before its coefficient
  * @param gradientNorm mean norm before clipping
  * @param maxViolation mean MaxVio of a micro-batch

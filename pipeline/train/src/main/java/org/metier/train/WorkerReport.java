@@ -10,7 +10,7 @@ import java.io.Serializable;
  * @param worker number of the worker
  * @param tokens tokens that it trained on
  * @param lossSum Σ of cross-entropy over those tokens, nats
- * @param balanceLoss mean over steps of the balance loss, layers joined
+ * @param balanceLoss mean over steps and layers of E · Σ f·P; 1 is uniform
  * @param zLoss mean over steps and layers of mean_t logsumexp², before its coefficient
  * @param gradientNorm mean over steps of the gradient's norm before clipping
  * @param batchMaxViolation mean over steps and layers of MaxVio of a micro-batch

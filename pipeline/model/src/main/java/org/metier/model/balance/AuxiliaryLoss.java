@@ -20,11 +20,9 @@ public record AuxiliaryLoss(double coefficient) implements BalanceStrategy {
   public Signal signal(double[] frequency, double[] meanProbability) {
     int numExperts = frequency.length;
     double[] gradient = new double[numExperts];
-    double loss = 0;
     for (int e = 0; e < numExperts; e++) {
       gradient[e] = coefficient * numExperts * frequency[e];
-      loss += gradient[e] * meanProbability[e];
     }
-    return new Signal(loss, gradient);
+    return new Signal(coefficient * Frequencies.balance(frequency, meanProbability), gradient);
   }
 }

@@ -41,6 +41,15 @@ public final class Frequencies {
     return frequency;
   }
 
+  /** {@code E · Σ_e f_e · P_e}: the balance loss before any coefficient; 1 if either is uniform. */
+  public static double balance(double[] frequency, double[] meanProbability) {
+    double sum = 0;
+    for (int e = 0; e < frequency.length; e++) {
+      sum += frequency[e] * meanProbability[e];
+    }
+    return frequency.length * sum;
+  }
+
   /**
    * MaxVio of Wang et al. (arXiv 2408.15664): the busiest expert's load over the mean load, minus
    * 1. Between 0 and E/k - 1.
