@@ -10,6 +10,8 @@ import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
+import org.apache.spark.HashPartitioner;
+import org.apache.spark.SparkEnv;
 import org.apache.spark.api.java.JavaPairRDD;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
@@ -55,8 +57,6 @@ public final class Preparation {
 
   private static final long MAX_SLICE_BYTES = 64L << 20;
   private static final long MIN_SLICE_BYTES = 1L << 20;
-
-  private static final Comparator<Tuple2<String, Long>> FREQUENT_FIRST = new FrequentFirst();
 
   private final JavaSparkContext spark;
   private final PrepareConfig config;
@@ -141,36 +141,42 @@ public final class Preparation {
       JavaRDD<FileSlice> slices, DocumentSource source, SliceCounts counts, long bytes) {
     double heldOutShare = config.heldOutShare();
     LongAccumulator read = spark.sc().longAccumulator();
+    HashPartitioner byWord = new HashPartitioner(partitions);
+    JavaRDD<Tuple2<String, Long>> words =
+        slices
+            .mapPartitionsToPair(
+                part -> {
+                  WordCounts wordsOfPart = new WordCounts();
+                  while (part.hasNext()) {
+                    FileSlice slice = part.next();
+                    DocumentReader reader = source.open(slice);
+                    while (reader.hasNext()) {
+                      Document document = reader.next();
+                      if (document.split(heldOutShare) == Split.TRAIN) {
+                        wordsOfPart.add(document.utf8());
+                      }
+                    }
+                    counts.add(new Tuple2<>(slice.index(), reader.counts()));
+                    read.add(slice.length());
+                  }
+                  return wordsOfPart.iterator();
+                })
+            // Each task has added up its own words already: combining them once more costs time.
+            .combineByKey(
+                count -> count, Long::sum, Long::sum, byWord, false, SparkEnv.get().serializer())
+            .map(word -> word);
     return stages.run(
         "read",
         bytes,
         "bytes",
         read::sum,
         () ->
-            slices
-                .mapPartitionsToPair(
-                    part -> {
-                      WordCounts words = new WordCounts();
-                      while (part.hasNext()) {
-                        FileSlice slice = part.next();
-                        DocumentReader reader = source.open(slice);
-                        while (reader.hasNext()) {
-                          Document document = reader.next();
-                          if (document.split(heldOutShare) == Split.TRAIN) {
-                            words.add(document.utf8());
-                          }
-                        }
-                        counts.add(new Tuple2<>(slice.index(), reader.counts()));
-                        read.add(slice.length());
-                      }
-                      return words.iterator();
-                    })
-                .reduceByKey(Long::sum)
-                .map(word -> word)
-                .takeOrdered(MAX_WORDS, FREQUENT_FIRST),
-        words ->
+            words.count() <= MAX_WORDS
+                ? words.collect()
+                : words.takeOrdered(MAX_WORDS, new FrequentFirst()),
+        result ->
             String.format(
-                "%,d documents, %,d distinct words", counts.value().documents(), words.size()));
+                "%,d documents, %,d distinct words", counts.value().documents(), result.size()));
   }
 
   private Tokenizer learnTokenizer(List<Tuple2<String, Long>> words) {
