@@ -82,7 +82,7 @@ public record Headline(
         .count();
   }
 
-  /** Plain aligned text of at most 25 lines of at most 120 characters, for a terminal. */
+  /** Plain aligned text of at most 25 lines, for a terminal. */
   public String text() {
     List<String> lines = new ArrayList<>();
     addDomains(lines);

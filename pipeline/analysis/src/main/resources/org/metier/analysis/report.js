@@ -159,7 +159,7 @@
       const most = max(run.experts.flatMap(layer => layer.share.map(max)));
       return { ...common, min: 0, max: most, text: [percent(most, 0), "0 %"], inRange: { color: t.ramp } };
     }
-    return { ...common, min: -3, max: 3, text: ["8× and more", "⅛"], inRange: { color: t.lift } };
+    return { ...common, min: -3, max: 3, text: ["8× and more", "⅛× and less"], inRange: { color: t.lift } };
   }
 
   function heat() {
@@ -211,7 +211,7 @@
         { type: "heatmap", data: cells, itemStyle: { borderColor: t.card, borderWidth: gap, borderRadius: 2 }, emphasis: { itemStyle: { borderColor: t.ink, borderWidth: 1.5 } } },
         {
           type: "bar", xAxisIndex: 1, yAxisIndex: 1, data: load, barCategoryGap: "25%", itemStyle: { color: t.soft, borderRadius: 2 },
-          markLine: share && { silent: true, symbol: "none", label: { show: false }, lineStyle: { color: t.runs[1], type: "solid", width: 1.5 }, data: [tall ? { xAxis: 1 / share.length } : { yAxis: 1 / share.length }] },
+          markLine: share && { silent: true, symbol: "none", label: { show: false }, lineStyle: { color: t.runs[1], type: "solid", width: 1.5 }, data: tall ? [[{ coord: [1 / share.length, 0] }, { coord: [1 / share.length, names.length - 1] }]] : [{ yAxis: 1 / share.length }] },
         },
       ],
     };
@@ -288,11 +288,16 @@
     const height = 26 + domains.length * Math.max(30, 12 + 16 * shown.length) + 62;
     const mark = {
       name: "unigram entropy", type: "custom", silent: true, z: 5,
-      data: domains.map((d, i) => { const row = shown.map(run => at(run, d)).find(Boolean); return [row.unigram_entropy, i]; }),
+      data: domains.map((d, i) => { const own = shown.map(run => at(run, d)).filter(Boolean); return [own[0].unigram_entropy, i, max(own.map(row => row.loss))]; }),
       renderItem: (_, api) => {
         const [x, y] = api.coord([api.value(0), api.value(1)]);
-        const half = api.size([0, 1])[1] * 0.38;
-        return { type: "line", shape: { x1: x, x2: x, y1: y - half, y2: y + half }, style: { stroke: t.ink, lineWidth: 2 } };
+        const [loss] = api.coord([api.value(2), api.value(1)]);
+        const half = api.size([0, 1])[1] * 0.34;
+        const line = (x1, y1, x2, y2, style) => ({ type: "line", shape: { x1, y1, x2, y2 }, style });
+        return { type: "group", children: [
+          line(loss + 4, y, x, y, { stroke: t.chance, lineWidth: 1.5, lineDash: [3, 3], opacity: loss + 4 < x ? 1 : 0 }),
+          line(x, y - half, x, y + half, { stroke: t.ink, lineWidth: 2 }),
+        ] };
       },
     };
     draw("losschart", "Bars of held-out loss per domain, with marks at the unigram entropy", height, {
@@ -327,21 +332,24 @@
       const points = (run.training[column] || []).map((y, n) => [run.training.round[n], y]).filter(p => p[1] != null);
       return { name, type: "line", data: points, showSymbol: false, lineStyle: { width: 2, color: t.runs[i % 4] }, itemStyle: { color: t.runs[i % 4] }, ...more };
     };
-    const title = (run, words) => (shown.length > 1 ? run.run + ", " : "") + words;
-    const option = (series, digits) => ({
+    const held = run => (shown.length > 1 ? run.run + ", held-out" : "held-out");
+    const option = (series, names, digits) => ({
       tooltip: { trigger: "axis", valueFormatter: v => fixed(v, digits) },
-      legend: { ...legend(t, series.map(s => s.name)), type: "scroll" },
-      grid: { left: 46, right: 14, top: series.length > 1 ? 36 : 14, bottom: 44 },
+      legend: legend(t, names),
+      grid: { left: 46, right: 14, top: 36, bottom: 44 },
       xAxis: { type: "value", min: "dataMin", max: "dataMax", minInterval: 1, name: "round", nameLocation: "middle", nameGap: 28, ...axis(t), splitLine: { show: false } },
       yAxis: { type: "value", scale: true, ...axis(t) },
       series,
     });
     const curves = shown.flatMap((run, i) => [
-      line(run, i, "loss", title(run, "training")),
-      line(run, i, "held_out_loss", title(run, "held-out"), { showSymbol: true, symbol: "circle", symbolSize: 7, lineStyle: { width: 1.5, type: "dashed", color: shown.length > 1 ? t.runs[i % 4] : t.runs[1] }, itemStyle: { color: shown.length > 1 ? t.runs[i % 4] : t.runs[1] } }),
+      line(run, i, "loss", shown.length > 1 ? run.run : "training"),
+      line(run, i, "held_out_loss", held(run), { showSymbol: true, symbol: "circle", symbolSize: 7, lineStyle: { width: 1.5, type: "dashed", color: shown.length > 1 ? t.runs[i % 4] : t.runs[1] }, itemStyle: { color: shown.length > 1 ? t.runs[i % 4] : t.runs[1] } }),
     ]).filter(s => s.data.length);
-    draw("curve", "Loss over the rounds of training", 280, option(curves, 3));
-    const balance = option(shown.map((run, i) => line(run, i, "max_vio", run.run)).filter(s => s.data.length), 3);
+    // With several runs the legend names runs: a held-out line has its run's colour.
+    const names = curves.map(s => s.name).filter(name => shown.length === 1 || shown.some(run => run.run === name));
+    draw("curve", "Loss over the rounds of training", 280, option(curves, names, 3));
+    const loads = shown.map((run, i) => line(run, i, "max_vio", run.run)).filter(s => s.data.length);
+    const balance = option(loads, loads.map(s => s.name), 3);
     draw("balance", "MaxVio over the rounds of training", 280, { ...balance, yAxis: { ...balance.yAxis, scale: false, min: 0 } });
     const columns = Object.keys(shown[0].training);
     const cell = (name, v) => v == null ? "–" : ["round", "step", "tokens", "tokens_per_second"].includes(name) ? whole(v) : name === "learning_rate" ? v.toExponential(2) : fixed(v, 4);

@@ -10,6 +10,8 @@ final class SparkForTests {
           .appName("metier-analysis-tests")
           .config("spark.ui.enabled", "false")
           .config("spark.sql.shuffle.partitions", "2")
+          // Compiling each plan costs more than running it over a few hundred rows.
+          .config("spark.sql.codegen.wholeStage", "false")
           .config("spark.driver.host", "localhost")
           .getOrCreate();
 
