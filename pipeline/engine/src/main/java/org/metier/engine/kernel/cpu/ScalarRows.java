@@ -18,10 +18,18 @@ final class ScalarRows implements Rows {
   /** Above this exp stays at 2.4e38, just below the largest float. */
   static final float EXP_MAX = 88.37f;
 
+  /** e^r = 1 + r + EXP_2 r² + ... for |r| ≤ ln 2 / 2 (Cephes' expf). */
+  static final float EXP_2 = 5.0000001201e-1f;
+
+  static final float EXP_3 = 1.6666665459e-1f;
+  static final float EXP_4 = 4.1665795894e-2f;
+  static final float EXP_5 = 8.3334519073e-3f;
+  static final float EXP_6 = 1.3981999507e-3f;
+  static final float EXP_7 = 1.9875691500e-4f;
+
   /**
-   * e^x within about 1 ulp (polynomial of Cephes' expf). Not {@code Math.exp}, and in {@link
-   * VectorRows} not the Vector API's EXP: their bits depend on the machine and on whether the code
-   * has been compiled yet.
+   * e^x within about 1 ulp. Not {@code Math.exp}, and in {@link VectorRows} not the Vector API's
+   * EXP: their bits depend on the machine and on whether the code has been compiled yet.
    */
   static float exp(float x) {
     if (x < EXP_MIN) {
@@ -31,12 +39,13 @@ final class ScalarRows implements Rows {
     float shifted = Math.fma(bounded, LOG2_E, ROUND);
     float n = shifted - ROUND;
     float r = Math.fma(n, -LN2_LOW, Math.fma(n, -LN2_HIGH, bounded));
-    float p = Math.fma(1.9875691500e-4f, r, 1.3981999507e-3f);
-    p = Math.fma(p, r, 8.3334519073e-3f);
-    p = Math.fma(p, r, 4.1665795894e-2f);
-    p = Math.fma(p, r, 1.6666665459e-1f);
-    p = Math.fma(p, r, 5.0000001201e-1f);
-    p = Math.fma(p, r * r, r) + 1;
+    float p = Math.fma(EXP_7, r, EXP_6);
+    p = Math.fma(p, r, EXP_5);
+    p = Math.fma(p, r, EXP_4);
+    p = Math.fma(p, r, EXP_3);
+    p = Math.fma(p, r, EXP_2);
+    p = Math.fma(p, r, 1);
+    p = Math.fma(p, r, 1);
     return Float.intBitsToFloat(
         Float.floatToRawIntBits(p) + (Float.floatToRawIntBits(shifted) << 23));
   }
