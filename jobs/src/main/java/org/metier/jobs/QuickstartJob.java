@@ -4,7 +4,8 @@ import java.io.IOException;
 import java.io.PrintStream;
 import java.util.Optional;
 import org.metier.jobs.config.Settings;
-//import org.metier.prep.read.ArtifactCorpus;
+
+// import org.metier.prep.read.ArtifactCorpus;
 
 /** {@code metier quickstart}: every stage in turn; those that are finished are reused. */
 public final class QuickstartJob implements Job {
@@ -32,7 +33,7 @@ public final class QuickstartJob implements Job {
   public void run(JobContext context) throws IOException {
     long began = System.nanoTime();
     Settings settings = context.settings();
-    //new ArtifactCorpus(settings.corpus(), context.progress()).fetch();
+    // new ArtifactCorpus(settings.corpus(), context.progress()).fetch();
     new PrepareJob().run(context);
     TrainJob.train(context, true);
     AnalyzeJob.analyze(context, true);

@@ -50,7 +50,9 @@ public final class TrainJob implements Job {
     }
     context
         .out()
-        .printf("%s %s%n", result.trained() ? "trained" : "reused", result.checkpoint().toUri().getPath());
+        .printf(
+            "%s %s%n",
+            result.trained() ? "trained" : "reused", result.checkpoint().toUri().getPath());
     return result;
   }
 

@@ -100,7 +100,10 @@ public final class Tables {
             DomainLoss.SCHEMA);
     schemas.forEach(
         (table, schema) ->
-            directory.read(table, run, step, schema).collectAsList().forEach(r -> rows.add(table, r)));
+            directory
+                .read(table, run, step, schema)
+                .collectAsList()
+                .forEach(r -> rows.add(table, r)));
     return rows.build(spark);
   }
 

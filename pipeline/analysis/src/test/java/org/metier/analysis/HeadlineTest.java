@@ -61,7 +61,7 @@ class HeadlineTest {
   }
 
   private static Headline headline(List<LayerRouting> layers, List<DomainLoss> losses) {
-    AnalyzeConfig config = new AnalyzeConfig(20, 20, 1);
+    AnalyzeConfig config = new AnalyzeConfig(100_000, 20, 20, 1);
     Tables.Builder tables = new Tables.Builder();
     for (LayerRouting layer : layers) {
       ExpertDomain.of(layer, config).forEach(row -> tables.add(ExpertDomain.TABLE, row.toRow()));

@@ -203,7 +203,8 @@ class IdentitiesTest {
     int intervals = 0;
     for (int corpus = 0; corpus < 60; corpus++) {
       LayerRouting routing = random(4, 1, 60, 20, 500 + corpus).routing();
-      for (ExpertDomain row : ExpertDomain.of(routing, new AnalyzeConfig(100_000, 1, 200, corpus))) {
+      for (ExpertDomain row :
+          ExpertDomain.of(routing, new AnalyzeConfig(100_000, 1, 200, corpus))) {
         covered += row.ciLow() <= 0.25 && 0.25 <= row.ciHigh() ? 1 : 0;
         intervals++;
       }

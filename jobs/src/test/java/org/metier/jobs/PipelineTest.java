@@ -1,0 +1,239 @@
+package org.metier.jobs;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.io.RandomAccessFile;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.TreeMap;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.metier.jobs.console.Terminal;
+
+/** The commands in a row on a small corpus, and what each says when its input is bad. */
+class PipelineTest {
+  private static final String[] TINY = {
+    "--prepare.vocabSize=300",
+    "--prepare.sequenceLength=32",
+    "--prepare.sequencesPerShard=200",
+    "--prepare.heldOutShare=0.2",
+    "--model.hiddenSize=16",
+    "--model.numLayers=2",
+    "--model.numHeads=2",
+    "--model.numKvHeads=1",
+    "--model.headDim=8",
+    "--model.numExperts=4",
+    "--model.expertSize=16",
+    "--train.localSteps=2",
+    "--train.batchSequences=4",
+    "--train.rounds=4",
+    "--train.checkpointEvery=2",
+    "--analyze.maxSequences=50",
+    "--spark.conf.spark.ui.enabled=false",
+    "--spark.conf.spark.sql.shuffle.partitions=2"
+  };
+
+  @TempDir static Path shared;
+  @TempDir Path own;
+
+  private final ByteArrayOutputStream out = new ByteArrayOutputStream();
+  private final ByteArrayOutputStream err = new ByteArrayOutputStream();
+
+  /** A trained and analysed run that tests copy before they damage it. */
+  @BeforeAll
+  static void trainOnce() throws IOException {
+    Path corpus = Files.createDirectories(shared.resolve("corpus"));
+    for (String domain : List.of("low", "high")) {
+      Files.writeString(corpus.resolve(domain + ".jsonl"), madeUp(domain));
+    }
+    PipelineTest first = new PipelineTest();
+    for (String command : List.of("prepare", "train", "analyze", "report")) {
+      int code = first.run(shared, command);
+      assertThat(code).as("%s: %s", command, first.err()).isZero();
+    }
+    Files.writeString(shared.resolve("console"), first.out());
+  }
+
+  @Test
+  void theCommandsInARowLeaveTablesReportAndWords() throws IOException {
+    assertThat(Files.readString(shared.resolve("console")))
+        .contains("prepared ", "training ", "round 4/4", "domain ", "high", "low", "report in");
+    for (String table :
+        List.of("train_metrics", "expert_domain", "expert_load", "layer_summary", "domain_loss")) {
+      assertThat(shared.resolve("run/tables/" + table + "/run=t")).isDirectory();
+    }
+    assertThat(Files.readString(shared.resolve("run/report.html"))).contains("<html", "high");
+    assertThat(shared.resolve("run/checkpoints/round-000004/model.safetensors")).exists();
+    assertThat(Files.readString(shared.resolve("run/config.conf"))).contains("numExperts");
+  }
+
+  @Test
+  void aFinishedRunIsReusedOnResumeAndRefusedWithout() {
+    copyRun();
+    assertThat(run(own, "train", "--resume")).isZero();
+    assertThat(out()).contains("reused ").doesNotContain("round 1/4");
+    assertFails(3, "has a checkpoint (round-000004) already; pass --resume", "train");
+  }
+
+  @Test
+  void aCorpusThatDoesNotExist() {
+    assertFails(
+        3, own.resolve("nowhere").toString(), "prepare", "--prepare.input=" + own + "/nowhere");
+    assertThat(own.resolve("tokens")).doesNotExist();
+  }
+
+  @Test
+  void aCorruptShard() throws IOException {
+    copyRun();
+    Path shard = own.resolve("tokens/train/shard-00000.parquet");
+    flipInTheMiddle(shard);
+    assertFails(3, "shard-00000.parquet", "train", "--run.directory=" + own.resolve("other"));
+    assertThat(own.resolve("other/checkpoints")).doesNotExist();
+  }
+
+  @Test
+  void aTruncatedHeldOutShardDoesNotMatchItsManifest() throws IOException {
+    copyRun();
+    truncate(own.resolve("tokens/held-out/shard-00000.parquet"));
+    assertFails(3, "held-out/shard-00000.parquet", "analyze");
+  }
+
+  @Test
+  void aManifestOfOtherShards() throws IOException {
+    copyRun();
+    Files.delete(own.resolve("tokens/train/shard-00001.parquet"));
+    assertFails(3, "shard-00001.parquet", "train", "--run.directory=" + own.resolve("other"));
+  }
+
+  @Test
+  void aTruncatedCheckpoint() throws IOException {
+    copyRun();
+    Path file = own.resolve("run/checkpoints/round-000004/model.safetensors");
+    truncate(file);
+    assertFails(4, "round-000004: model.safetensors has ", "train", "--resume", "--train.rounds=6");
+    assertFails(4, "round-000004: model.safetensors has ", "analyze");
+    assertThat(file).exists();
+  }
+
+  @Test
+  void anotherVocabulary() {
+    copyRun();
+    String[] other = {"--model.vocabSize=299", "--run.directory=" + own.resolve("other")};
+    assertFails(3, "a vocabulary of 300, model.vocabSize is 299", "train", other[0], other[1]);
+  }
+
+  @Test
+  void aTokenizerThatIsNotTheShards() throws IOException {
+    copyRun();
+    Path tokenizer = own.resolve("tokens/tokenizer.json");
+    Files.writeString(tokenizer, Files.readString(tokenizer) + "\n");
+    assertFails(3, "tokenizer.json", "analyze");
+  }
+
+  @Test
+  void aRunWithoutCheckpointOrTables() {
+    copyRun();
+    String nowhere = "--run.directory=" + own.resolve("empty");
+    assertFails(3, "has no checkpoint; metier train makes one", "analyze", nowhere);
+    assertFails(3, "t", "report", nowhere);
+  }
+
+  /** Exit code, exactly one line on stderr that says where, and nothing in the run changed. */
+  private void assertFails(int code, String message, String command, String... overrides) {
+    TreeMap<String, Long> before = files(own.resolve("run"));
+    err.reset();
+    assertThat(run(own, command, overrides)).as(err()).isEqualTo(code);
+    assertThat(err()).startsWith("metier: ").contains(message).hasLineCount(1);
+    assertThat(files(own.resolve("run"))).isEqualTo(before);
+  }
+
+  private int run(Path root, String command, String... more) {
+    List<String> args = new ArrayList<>(List.of(command));
+    args.addAll(List.of(TINY));
+    args.add("--run.id=t");
+    args.add("--run.directory=" + root.resolve("run"));
+    args.add("--prepare.input=" + root.resolve("corpus"));
+    args.add("--prepare.output=" + root.resolve("tokens"));
+    args.addAll(List.of(more));
+    Terminal terminal = new Terminal(new PrintStream(out, true), false, 120);
+    return Main.run(terminal, new PrintStream(err, true), args.toArray(String[]::new));
+  }
+
+  private String out() {
+    return out.toString(StandardCharsets.UTF_8);
+  }
+
+  private String err() {
+    return err.toString(StandardCharsets.UTF_8);
+  }
+
+  private void copyRun() {
+    try (var walk = Files.walk(shared)) {
+      for (Path from : walk.toList()) {
+        Path to = own.resolve(shared.relativize(from).toString());
+        if (Files.isDirectory(from)) {
+          Files.createDirectories(to);
+        } else {
+          Files.copy(from, to);
+        }
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** Size by name, logs left out. */
+  private static TreeMap<String, Long> files(Path directory) {
+    TreeMap<String, Long> sizes = new TreeMap<>();
+    if (!Files.exists(directory)) {
+      return sizes;
+    }
+    try (var walk = Files.walk(directory)) {
+      for (Path file : walk.filter(Files::isRegularFile).toList()) {
+        if (!file.toString().contains("/logs/")) {
+          sizes.put(file.toString(), Files.size(file));
+        }
+      }
+      return sizes;
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private static void flipInTheMiddle(Path file) throws IOException {
+    byte[] bytes = Files.readAllBytes(file);
+    for (int i = bytes.length / 3; i < bytes.length / 3 + 200; i++) {
+      bytes[i] ^= 0x55;
+    }
+    Files.write(file, bytes);
+  }
+
+  private static void truncate(Path file) throws IOException {
+    try (RandomAccessFile random = new RandomAccessFile(file.toFile(), "rw")) {
+      random.setLength(random.length() / 2);
+    }
+  }
+
+  private static String madeUp(String domain) {
+    Random random = new Random(domain.hashCode());
+    StringBuilder lines = new StringBuilder();
+    for (int document = 0; document < 300; document++) {
+      lines.append("{\"domain\":\"").append(domain).append("\",\"text\":\"");
+      for (int i = 0; i < 40; i++) {
+        int word = (int) (60 * random.nextDouble() * random.nextDouble());
+        lines.append(domain.charAt(0)).append(Integer.toString(word * word + 7, 36)).append(' ');
+      }
+      lines.append("\"}\n");
+    }
+    return lines.toString();
+  }
+}
