@@ -5,21 +5,18 @@ import org.metier.engine.kernel.AttentionShape;
 import org.metier.engine.tensor.Tensor;
 
 /**
- * Causal grouped-query attention, block by block (in the manner of FlashAttention, Dao et al.,
- * arXiv 2205.14135). A task is one kv head of one sequence. It goes through the queries in tiles;
- * the query heads that share the kv head are stacked, so that one product serves them all. The
- * scores of a tile against all positions it may see are the only part of the T×T matrix that ever
- * exists; what lies after the tile, or before the first document it belongs to, is not computed.
+ * Causal grouped-query attention, tile by tile (in the manner of FlashAttention, Dao et al., arXiv
+ * 2205.14135). A task is one kv head of one sequence and goes through its queries in tiles ({@link
+ * AttentionTile}). The scores of a tile against the positions it may see are the only part of the
+ * T×T matrix that ever exists; what lies after the tile, or before the first document in it, is not
+ * computed. The backward pass computes the probabilities again from the log-sum-exp.
  */
 final class Attention {
-  /** Positions of queries per tile. */
-  private static final int TILE = 64;
-
-  /** Score rows start at, and are padded to, multiples of this; any vector length divides it. */
-  private static final int PAD = 16;
-
-  /** A score that a softmax turns into 0. */
-  private static final float NEVER = -1e30f;
+  /**
+   * OpenBLAS multiplies matrices up to this many multiply-adds (100³) without packing them first,
+   * provided that the left one or none is transposed: a quarter faster at the sizes met here.
+   */
+  private static final int UNPACKED_PRODUCT = 1_000_000;
 
   private final Team team;
   private final Rows rows;
@@ -33,43 +30,25 @@ final class Attention {
     this.scratch = new Scratch(team);
   }
 
-  /**
-   * One tile of one task.
-   *
-   * @param base row of the sequence's first token
-   * @param kvHead the kv head
-   * @param from first position of the tile
-   * @param count positions of the tile
-   * @param first first position that any of them may see
-   * @param seen positions from {@code first} to the end of the tile
-   * @param stride distance of two rows of scores
-   */
-  private record Tile(int base, int kvHead, int from, int count, int first, int seen, int stride) {
-
-    static Tile at(int from, int base, int kvHead, int sequence, int[] documentStart) {
-      int count = Math.min(TILE, sequence - from);
-      int first = from;
-      for (int i = 0; i < count; i++) {
-        first = Math.min(first, documentStart[base + from + i]);
-      }
-      int seen = from + count - first;
-      return new Tile(base, kvHead, from, count, first, seen, (seen + PAD - 1) / PAD * PAD);
-    }
-  }
-
   void forward(
       Tensor out, Tensor logSumExp, Tensor qkv, int[] documentStart, AttentionShape shape) {
     Shapes.require(qkv, "rotated qkv", shape.tokens(), shape.qkvWidth());
     Shapes.require(out, "attention output", shape.tokens(), shape.queryWidth());
     Shapes.require(logSumExp, "log-sum-exp of attention", shape.tokens(), shape.heads());
+    int columns = AttentionTile.padded(shape.sequence());
+    // Scratch: keys [headDim, columns]; of a tile queries, outputs [rows, headDim] and scores.
+    int queries = shape.headDim() * columns;
+    int length = queries + AttentionTile.maxRows(shape) * (2 * shape.headDim() + columns);
     team.forEach(
         shape.batch() * shape.kvHeads(),
         (task, worker) -> {
           int base = task / shape.kvHeads() * shape.sequence();
-          for (int from = 0; from < shape.sequence(); from += TILE) {
-            Tile tile =
-                Tile.at(from, base, task % shape.kvHeads(), shape.sequence(), documentStart);
-            forward(out, logSumExp, qkv, documentStart, shape, tile, worker);
+          int kvHead = task % shape.kvHeads();
+          float[] memory = scratch.of(worker, length);
+          transpose(memory, 0, columns, qkv, shape.queryWidth(), base, kvHead, shape);
+          for (int from = 0; from < shape.sequence(); from += AttentionTile.QUERIES) {
+            AttentionTile tile = AttentionTile.at(from, shape, base, kvHead, documentStart);
+            forward(out, logSumExp, qkv, documentStart, tile, memory, columns);
           }
         });
   }
@@ -79,72 +58,37 @@ final class Attention {
       Tensor logSumExp,
       Tensor qkv,
       int[] documentStart,
-      AttentionShape shape,
-      Tile tile,
-      int worker) {
+      AttentionTile tile,
+      float[] memory,
+      int columns) {
+    AttentionShape shape = tile.shape();
     int headDim = shape.headDim();
-    int group = shape.heads() / shape.kvHeads();
-    int stacked = group * tile.count;
-    int width = shape.qkvWidth();
-    // Scratch: queries and outputs [stacked, headDim], scores [stacked, stride].
-    float[] memory = scratch.of(worker, stacked * (2 * headDim + tile.stride));
-    int o0 = stacked * headDim;
-    int s0 = 2 * o0;
-    float[] in = FloatStorage.of(qkv);
-    int keys = keys(qkv, shape, tile);
-    packQueries(memory, 0, in, qkv.offset(), width, scale(shape), shape, tile);
-    blas.gemm(
-        false,
-        true,
-        stacked,
-        tile.seen,
-        headDim,
-        1,
-        memory,
-        0,
-        headDim,
-        in,
-        keys,
-        width,
-        0,
-        memory,
-        s0,
-        tile.stride);
-    float[] o = FloatStorage.of(out);
+    int queries = headDim * columns;
+    int outputs = queries + tile.rows() * headDim;
+    int scores = outputs + tile.rows() * headDim;
+    tile.pack(rows, memory, queries, scale(shape), qkv, shape.qkvWidth());
+    scores(memory, scores, queries, 0, tile, columns);
     float[] lse = FloatStorage.of(logSumExp);
-    for (int row = 0; row < stacked; row++) {
-      int t = tile.from + row % tile.count;
-      int low = documentStart[tile.base + t] - tile.first;
-      int scores = s0 + row * tile.stride;
-      int begin = hideUnseen(memory, scores, low, t + 1 - tile.first);
-      int end = padded(t + 1 - tile.first);
-      float max = rows.max(memory, scores + begin, end - begin);
-      float sum = rows.expAndSum(memory, scores + begin, max, end - begin);
-      Arrays.fill(memory, scores, scores + begin, 0);
-      Arrays.fill(memory, scores + end, scores + tile.stride, 0);
-      int head = tile.kvHead * group + row / tile.count;
-      lse[logSumExp.offset() + (tile.base + t) * shape.heads() + head] =
+    for (int row = 0; row < tile.rows(); row++) {
+      int at = scores + row * tile.stride();
+      int begin = tile.hideUnseen(memory, at, row, documentStart);
+      int end = AttentionTile.padded(tile.end(row));
+      float max = rows.max(memory, at + begin, end - begin);
+      float sum = rows.expAndSum(memory, at + begin, max, end - begin);
+      tile.clearUnseen(memory, at, begin, end);
+      lse[logSumExp.offset() + tile.token(row) * shape.heads() + tile.head(row)] =
           (float) (max + Math.log(sum));
-      rows.scale(memory, scores + begin, 1 / sum, end - begin);
+      // The division by the sum is left to the outputs, which are shorter than the scores; until
+      // then the sum stands in for the row's query, which has been used.
+      memory[queries + row * headDim] = sum;
     }
-    blas.gemm(
-        false,
-        false,
-        stacked,
-        headDim,
-        tile.seen,
-        1,
-        memory,
-        s0,
-        tile.stride,
-        in,
-        keys + shape.keyWidth(),
-        width,
-        0,
-        memory,
-        o0,
-        headDim);
-    unpack(o, out.offset(), shape.queryWidth(), memory, o0, 1, shape, tile);
+    int values = tile.keys(qkv) + shape.keyWidth();
+    weightedSum(memory, outputs, scores, FloatStorage.of(qkv), values, tile);
+    for (int row = 0; row < tile.rows(); row++) {
+      float sum = memory[queries + row * headDim];
+      rows.scale(memory, outputs + row * headDim, 1 / sum, headDim);
+    }
+    tile.unpack(rows, out, shape.queryWidth(), 1, memory, outputs);
   }
 
   void backward(
@@ -157,25 +101,24 @@ final class Attention {
       AttentionShape shape) {
     Shapes.require(dQkv, "gradient of rotated qkv", shape.tokens(), shape.qkvWidth());
     Shapes.require(dOut, "gradient of attention output", shape.tokens(), shape.queryWidth());
-    float[] dIn = FloatStorage.of(dQkv);
+    int columns = AttentionTile.padded(shape.sequence());
+    // Scratch: keys and values [headDim, columns]; of a tile queries, their gradients and those of
+    // the outputs [rows, headDim], scores and their gradients.
+    int queries = 2 * shape.headDim() * columns;
+    int length = queries + AttentionTile.maxRows(shape) * (3 * shape.headDim() + 2 * columns);
     team.forEach(
         shape.batch() * shape.kvHeads(),
         (task, worker) -> {
           int base = task / shape.kvHeads() * shape.sequence();
           int kvHead = task % shape.kvHeads();
-          for (int t = 0; t < shape.sequence(); t++) {
-            int key =
-                dQkv.offset()
-                    + (base + t) * shape.qkvWidth()
-                    + shape.queryWidth()
-                    + kvHead * shape.headDim();
-            int value = key + shape.keyWidth();
-            Arrays.fill(dIn, key, key + shape.headDim(), 0);
-            Arrays.fill(dIn, value, value + shape.headDim(), 0);
-          }
-          for (int from = 0; from < shape.sequence(); from += TILE) {
-            Tile tile = Tile.at(from, base, kvHead, shape.sequence(), documentStart);
-            backward(dQkv, dOut, out, logSumExp, qkv, documentStart, shape, tile, worker);
+          float[] memory = scratch.of(worker, length);
+          int valueColumn = shape.queryWidth() + shape.keyWidth();
+          transpose(memory, 0, columns, qkv, shape.queryWidth(), base, kvHead, shape);
+          transpose(memory, queries / 2, columns, qkv, valueColumn, base, kvHead, shape);
+          clearKeysAndValues(dQkv, base, kvHead, shape);
+          for (int from = 0; from < shape.sequence(); from += AttentionTile.QUERIES) {
+            AttentionTile tile = AttentionTile.at(from, shape, base, kvHead, documentStart);
+            backward(dQkv, dOut, out, logSumExp, qkv, documentStart, tile, memory, columns);
           }
         });
   }
@@ -187,226 +130,176 @@ final class Attention {
       Tensor logSumExp,
       Tensor qkv,
       int[] documentStart,
-      AttentionShape shape,
-      Tile tile,
-      int worker) {
+      AttentionTile tile,
+      float[] memory,
+      int columns) {
+    AttentionShape shape = tile.shape();
     int headDim = shape.headDim();
-    int group = shape.heads() / shape.kvHeads();
-    int stacked = group * tile.count;
-    int width = shape.qkvWidth();
-    // Scratch: queries, their gradients and output gradients [stacked, headDim]; scores and their
-    // gradients [stacked, stride].
-    float[] memory = scratch.of(worker, stacked * (3 * headDim + 2 * tile.stride));
-    int dQ0 = stacked * headDim;
-    int dO0 = 2 * dQ0;
-    int s0 = 3 * dQ0;
-    int dS0 = s0 + stacked * tile.stride;
-    float[] in = FloatStorage.of(qkv);
-    float[] dIn = FloatStorage.of(dQkv);
-    int keys = keys(qkv, shape, tile);
-    int values = keys + shape.keyWidth();
-    int dKeys = keys(dQkv, shape, tile);
-    int dValues = dKeys + shape.keyWidth();
-    float scale = scale(shape);
-    packQueries(memory, 0, in, qkv.offset(), width, scale, shape, tile);
-    packQueries(
-        memory, dO0, FloatStorage.of(dOut), dOut.offset(), shape.queryWidth(), 1, shape, tile);
-    blas.gemm(
-        false,
-        true,
-        stacked,
-        tile.seen,
-        headDim,
-        1,
-        memory,
-        0,
-        headDim,
-        in,
-        keys,
-        width,
-        0,
-        memory,
-        s0,
-        tile.stride);
-    blas.gemm(
-        false,
-        true,
-        stacked,
-        tile.seen,
-        headDim,
-        1,
-        memory,
-        dO0,
-        headDim,
-        in,
-        values,
-        width,
-        0,
-        memory,
-        dS0,
-        tile.stride);
+    int queries = 2 * headDim * columns;
+    int dQueries = queries + tile.rows() * headDim;
+    int dOutputs = dQueries + tile.rows() * headDim;
+    int scores = dOutputs + tile.rows() * headDim;
+    int dScores = scores + tile.rows() * tile.stride();
+    tile.pack(rows, memory, queries, scale(shape), qkv, shape.qkvWidth());
+    tile.pack(rows, memory, dOutputs, 1, dOut, shape.queryWidth());
+    scores(memory, scores, queries, 0, tile, columns);
+    scores(memory, dScores, dOutputs, headDim * columns, tile, columns);
     float[] o = FloatStorage.of(out);
     float[] lse = FloatStorage.of(logSumExp);
-    for (int row = 0; row < stacked; row++) {
-      int t = tile.from + row % tile.count;
-      int token = tile.base + t;
-      int head = tile.kvHead * group + row / tile.count;
-      float mean =
-          rows.dot(
-              memory,
-              dO0 + row * headDim,
-              o,
-              out.offset() + token * shape.queryWidth() + head * headDim,
-              headDim);
+    for (int row = 0; row < tile.rows(); row++) {
+      int token = tile.token(row);
+      int head = tile.head(row);
+      int output = out.offset() + token * shape.queryWidth() + head * headDim;
+      float mean = rows.dot(memory, dOutputs + row * headDim, o, output, headDim);
       float shift = lse[logSumExp.offset() + token * shape.heads() + head];
-      int scores = s0 + row * tile.stride;
-      int dScores = dS0 + row * tile.stride;
-      int begin = hideUnseen(memory, scores, documentStart[token] - tile.first, t + 1 - tile.first);
-      int end = padded(t + 1 - tile.first);
-      // Padding past the last column was never written and could hold a NaN, which 0 would not
-      // hide.
-      Arrays.fill(memory, dScores + Math.min(tile.seen, end), dScores + end, 0);
-      rows.softmaxBackward(
-          memory, scores + begin, memory, dScores + begin, shift, mean, end - begin);
-      Arrays.fill(memory, scores, scores + begin, 0);
-      Arrays.fill(memory, scores + end, scores + tile.stride, 0);
-      Arrays.fill(memory, dScores, dScores + begin, 0);
-      Arrays.fill(memory, dScores + end, dScores + tile.stride, 0);
+      int at = scores + row * tile.stride();
+      int dAt = dScores + row * tile.stride();
+      int begin = tile.hideUnseen(memory, at, row, documentStart);
+      int end = AttentionTile.padded(tile.end(row));
+      // Padding is not written by the product and could hold a NaN, which 0 would not hide.
+      Arrays.fill(memory, dAt + Math.min(tile.seen(), end), dAt + end, 0);
+      rows.softmaxBackward(memory, at + begin, memory, dAt + begin, shift, mean, end - begin);
+      tile.clearUnseen(memory, at, begin, end);
+      tile.clearUnseen(memory, dAt, begin, end);
     }
-    blas.gemm(
-        true,
-        false,
-        tile.seen,
-        headDim,
-        stacked,
-        1,
-        memory,
-        s0,
-        tile.stride,
-        memory,
-        dO0,
-        headDim,
-        1,
-        dIn,
-        dValues,
-        width);
-    blas.gemm(
-        true,
-        false,
-        tile.seen,
-        headDim,
-        stacked,
-        1,
-        memory,
-        dS0,
-        tile.stride,
-        memory,
-        0,
-        headDim,
-        1,
-        dIn,
-        dKeys,
-        width);
-    blas.gemm(
-        false,
-        false,
-        stacked,
-        headDim,
-        tile.seen,
-        1,
-        memory,
-        dS0,
-        tile.stride,
-        in,
-        keys,
-        width,
-        0,
-        memory,
-        dQ0,
-        headDim);
-    unpack(dIn, dQkv.offset(), width, memory, dQ0, scale, shape, tile);
+    float[] dIn = FloatStorage.of(dQkv);
+    int dKeys = tile.keys(dQkv);
+    addTransposed(dIn, dKeys + shape.keyWidth(), memory, scores, dOutputs, tile);
+    addTransposed(dIn, dKeys, memory, dScores, queries, tile);
+    weightedSum(memory, dQueries, dScores, FloatStorage.of(qkv), tile.keys(qkv), tile);
+    tile.unpack(rows, dQkv, shape.qkvWidth(), scale(shape), memory, dQueries);
   }
 
   private static float scale(AttentionShape shape) {
     return (float) (1 / Math.sqrt(shape.headDim()));
   }
 
-  /** Index of the first key that the tile sees; its value lies keyWidth further. */
-  private static int keys(Tensor qkv, AttentionShape shape, Tile tile) {
-    return qkv.offset()
-        + (tile.base + tile.first) * shape.qkvWidth()
-        + shape.queryWidth()
-        + tile.kvHead * shape.headDim();
-  }
-
-  private static int padded(int columns) {
-    return (columns + PAD - 1) / PAD * PAD;
+  /** Columns of scores per product. */
+  private static int chunk(AttentionTile tile) {
+    int columns = UNPACKED_PRODUCT / (tile.rows() * tile.shape().headDim());
+    return Math.max(16, columns / 16 * 16);
   }
 
   /**
-   * Makes the columns outside {@code [low, high)} that share a vector with a column inside vanish
-   * in the softmax, so that the row's loops run over whole vectors; returns where they begin.
+   * {@code scores[r, s] = ⟨left[r], position s⟩}: left [rows, headDim], right [headDim, columns].
    */
-  private static int hideUnseen(float[] memory, int scores, int low, int high) {
-    int begin = low / PAD * PAD;
-    Arrays.fill(memory, scores + begin, scores + low, NEVER);
-    Arrays.fill(memory, scores + high, scores + padded(high), NEVER);
-    return begin;
+  private void scores(
+      float[] memory, int scores, int left, int right, AttentionTile tile, int columns) {
+    int headDim = tile.shape().headDim();
+    int chunk = chunk(tile);
+    for (int s = 0; s < tile.seen(); s += chunk) {
+      int n = Math.min(chunk, tile.seen() - s);
+      blas.gemm(
+          false,
+          false,
+          tile.rows(),
+          n,
+          headDim,
+          1,
+          memory,
+          left,
+          headDim,
+          memory,
+          right + tile.first() + s,
+          columns,
+          0,
+          memory,
+          scores + s,
+          tile.stride());
+    }
   }
 
   /**
-   * Copies the tile's rows of all heads of the group, times {@code factor}, to [stacked, headDim].
+   * {@code out[r] = Σ_s scores[r, s] · row s}, the rows lying in {@code qkv} from {@code right}.
    */
-  private void packQueries(
-      float[] packed,
-      int packedOffset,
-      float[] source,
+  private void weightedSum(
+      float[] memory, int out, int scores, float[] qkv, int right, AttentionTile tile) {
+    int headDim = tile.shape().headDim();
+    int width = tile.shape().qkvWidth();
+    int chunk = chunk(tile);
+    for (int s = 0; s < tile.seen(); s += chunk) {
+      int n = Math.min(chunk, tile.seen() - s);
+      blas.gemm(
+          false,
+          false,
+          tile.rows(),
+          headDim,
+          n,
+          1,
+          memory,
+          scores + s,
+          tile.stride(),
+          qkv,
+          right + s * width,
+          width,
+          s == 0 ? 0 : 1,
+          memory,
+          out,
+          headDim);
+    }
+  }
+
+  /** {@code row s of dQkv += Σ_r scores[r, s] · left[r]}. */
+  private void addTransposed(
+      float[] dQkv, int target, float[] memory, int scores, int left, AttentionTile tile) {
+    int headDim = tile.shape().headDim();
+    int width = tile.shape().qkvWidth();
+    int chunk = chunk(tile);
+    for (int s = 0; s < tile.seen(); s += chunk) {
+      int n = Math.min(chunk, tile.seen() - s);
+      blas.gemm(
+          true,
+          false,
+          n,
+          headDim,
+          tile.rows(),
+          1,
+          memory,
+          scores + s,
+          tile.stride(),
+          memory,
+          left,
+          headDim,
+          1,
+          dQkv,
+          target + s * width,
+          width);
+    }
+  }
+
+  /** Lays one kv head's block of columns of a sequence down as [headDim, columns]. */
+  private static void transpose(
+      float[] target,
       int offset,
-      int width,
-      float factor,
-      AttentionShape shape,
-      Tile tile) {
+      int columns,
+      Tensor qkv,
+      int firstColumn,
+      int base,
+      int kvHead,
+      AttentionShape shape) {
+    float[] in = FloatStorage.of(qkv);
     int headDim = shape.headDim();
-    int group = shape.heads() / shape.kvHeads();
-    for (int h = 0; h < group; h++) {
-      int column = (tile.kvHead * group + h) * headDim;
-      for (int i = 0; i < tile.count; i++) {
-        int row = tile.base + tile.from + i;
-        rows.scaleInto(
-            packed,
-            packedOffset + (h * tile.count + i) * headDim,
-            factor,
-            source,
-            offset + row * width + column,
-            headDim);
+    int width = shape.qkvWidth();
+    int source = qkv.offset() + base * width + firstColumn + kvHead * headDim;
+    int block = 16; // rows at a time, so that their cache lines are still there for each column
+    for (int s0 = 0; s0 < shape.sequence(); s0 += block) {
+      int s1 = Math.min(s0 + block, shape.sequence());
+      for (int i = 0; i < headDim; i++) {
+        for (int s = s0; s < s1; s++) {
+          target[offset + i * columns + s] = in[source + s * width + i];
+        }
       }
     }
   }
 
-  /** The way back of {@link #packQueries}. */
-  private void unpack(
-      float[] target,
-      int offset,
-      int width,
-      float[] packed,
-      int packedOffset,
-      float factor,
-      AttentionShape shape,
-      Tile tile) {
+  private static void clearKeysAndValues(Tensor dQkv, int base, int kvHead, AttentionShape shape) {
+    float[] values = FloatStorage.of(dQkv);
     int headDim = shape.headDim();
-    int group = shape.heads() / shape.kvHeads();
-    for (int h = 0; h < group; h++) {
-      int column = (tile.kvHead * group + h) * headDim;
-      for (int i = 0; i < tile.count; i++) {
-        int row = tile.base + tile.from + i;
-        rows.scaleInto(
-            target,
-            offset + row * width + column,
-            factor,
-            packed,
-            packedOffset + (h * tile.count + i) * headDim,
-            headDim);
-      }
+    for (int t = base; t < base + shape.sequence(); t++) {
+      int key = dQkv.offset() + t * shape.qkvWidth() + shape.queryWidth() + kvHead * headDim;
+      int value = key + shape.keyWidth();
+      Arrays.fill(values, key, key + headDim, 0);
+      Arrays.fill(values, value, value + headDim, 0);
     }
   }
 }

@@ -8,10 +8,14 @@ final class Scratch {
     arrays = new float[team.size()][0];
   }
 
-  /** At least {@code length} elements for {@code worker}; their content is undefined. */
+  /**
+   * At least {@code length} elements for {@code worker}, and what netlib wants after them; their
+   * content is undefined.
+   */
   float[] of(int worker, int length) {
-    if (arrays[worker].length < length) {
-      arrays[worker] = new float[length];
+    int enough = Math.addExact(length, FloatStorage.SLACK);
+    if (arrays[worker].length < enough) {
+      arrays[worker] = new float[enough];
     }
     return arrays[worker];
   }
