@@ -2,10 +2,10 @@ package org.metier.jobs;
 
 import java.io.IOException;
 import java.io.PrintStream;
+import java.util.List;
 import java.util.Optional;
 import org.metier.jobs.config.Settings;
-
-// import org.metier.prep.read.ArtifactCorpus;
+import org.metier.prep.read.ArtifactCorpus;
 
 /** {@code metier quickstart}: every stage in turn; those that are finished are reused. */
 public final class QuickstartJob implements Job {
@@ -33,13 +33,28 @@ public final class QuickstartJob implements Job {
   public void run(JobContext context) throws IOException {
     long began = System.nanoTime();
     Settings settings = context.settings();
-    // new ArtifactCorpus(settings.corpus(), context.progress()).fetch();
+    fetch(context, settings);
     new PrepareJob().run(context);
     TrainJob.train(context, true);
     AnalyzeJob.analyze(context, true);
     context.out().println();
     ReportJob.report(context);
     printWhatNext(context.out(), settings, (System.nanoTime() - began) / 1e9);
+  }
+
+  private static void fetch(JobContext context, Settings settings) {
+    List<ArtifactCorpus.DomainFile> files =
+        new ArtifactCorpus(settings.corpus(), context.progress()).make();
+    long bytes = files.stream().mapToLong(ArtifactCorpus.DomainFile::bytes).sum();
+    boolean reused = files.stream().allMatch(ArtifactCorpus.DomainFile::reused);
+    context
+        .out()
+        .printf(
+            "%s %s: %.1f MB of text in %d domains%n",
+            reused ? "reused" : "fetched",
+            settings.corpus().directory(),
+            bytes / 1e6,
+            files.size());
   }
 
   private static void printWhatNext(PrintStream out, Settings settings, double seconds) {

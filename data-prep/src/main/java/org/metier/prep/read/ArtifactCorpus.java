@@ -50,6 +50,9 @@ public final class ArtifactCorpus {
    *     way that this class did not make
    */
   public List<DomainFile> make() {
+    if (config.sources().isEmpty()) {
+      throw new BadDataException("corpus.sources: names no artifact");
+    }
     Map<String, List<ArtifactSource>> sourcesOf =
         config.sources().stream()
             .collect(

@@ -12,8 +12,5 @@ import java.util.List;
 public record CorpusConfig(String directory, String cache, List<ArtifactSource> sources) {
   public CorpusConfig {
     sources = List.copyOf(sources);
-    if (sources.isEmpty()) {
-      throw new IllegalArgumentException("sources must name at least one artifact");
-    }
   }
 }

@@ -120,9 +120,6 @@ public final class RecordBinder {
     if (plain.isRecord()) {
       return record(path, object(path, value), plain);
     }
-    if (plain == Config.class) {
-      return object(path, value).toConfig();
-    }
     return scalar(path, value, plain);
   }
 

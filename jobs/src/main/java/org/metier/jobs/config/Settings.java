@@ -1,9 +1,9 @@
 package org.metier.jobs.config;
 
-import com.typesafe.config.Config;
 import org.metier.analysis.AnalyzeConfig;
 import org.metier.model.ModelConfig;
 import org.metier.prep.PrepareConfig;
+import org.metier.prep.read.CorpusConfig;
 import org.metier.train.TrainConfig;
 
 /**
@@ -12,7 +12,7 @@ import org.metier.train.TrainConfig;
  */
 public record Settings(
     RunConfig run,
-    Config corpus,
+    CorpusConfig corpus,
     PrepareConfig prepare,
     ModelConfig model,
     TrainConfig train,
