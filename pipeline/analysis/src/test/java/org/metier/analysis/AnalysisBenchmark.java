@@ -30,11 +30,16 @@ final class AnalysisBenchmark {
     System.out.println(routing.count() + losses.count() + counts.count() + " rows in memory");
     for (int repetition = 0; repetition < 3; repetition++) {
       long start = System.nanoTime();
+      double cpu = cpuSeconds();
       Tables tables = new Analysis(spark, AnalyzeConfig.DEFAULT).tables(routing, losses, counts);
       System.out.printf(
-          "%d rows of expert_domain in %.2f s%n",
-          tables.expertDomain().size(), (System.nanoTime() - start) / 1e9);
+          "%d rows of expert_domain in %.2f s, %.2f s of CPU%n",
+          tables.expertDomain().size(), (System.nanoTime() - start) / 1e9, cpuSeconds() - cpu);
     }
+  }
+
+  private static double cpuSeconds() {
+    return ProcessHandle.current().info().totalCpuDuration().orElseThrow().toMillis() / 1e3;
   }
 
   private static List<Row> routing() {
