@@ -11,6 +11,9 @@ import org.apache.spark.sql.SparkSession;
 /**
  * Seconds for all tables of 5,000 sequences × 12 layers × 64 experts, 8 domains, 200 permutations
  * and 1,000 bootstraps, on local[2] and with the rows already in memory.
+ *
+ * <p>Measured on 2 shared AVX2 cores, third repetition: 5.6 s of CPU, of which 2.8 s resample and
+ * the rest reads 60,000 rows out of Spark.
  */
 final class AnalysisBenchmark {
   private static final int SEQUENCES = 5_000;
