@@ -59,7 +59,6 @@ public record ExpertDomain(
     for (int e = 0; e < routing.numExperts; e++) {
       double marginal = expertTotals[e] / choices;
       for (int d = 0; d < routing.numDomains(); d++) {
-        int cell = d * routing.numExperts + e;
         double frequency = routing.frequency(d, e);
         double share = frequency / routing.topK;
         rows.add(
@@ -67,13 +66,13 @@ public record ExpertDomain(
                 routing.layer,
                 e,
                 routing.domains[d],
-                routing.domainExpertTokens[cell],
+                routing.domainExpertTokens[d][e],
                 frequency,
                 share,
-                routing.domainGateMass[cell],
+                routing.domainGateMass[d][e],
                 expertTotals[e] == 0 ? 0 : share / marginal,
-                interval.low()[cell],
-                interval.high()[cell]));
+                interval.low()[d][e],
+                interval.high()[d][e]));
       }
     }
     return rows;

@@ -39,7 +39,7 @@ public record ExpertLoad(
     for (int e = 0; e < routing.numExperts; e++) {
       double gateMass = 0;
       for (int d = 0; d < routing.numDomains(); d++) {
-        gateMass += routing.domainGateMass[d * routing.numExperts + e];
+        gateMass += routing.domainGateMass[d][e];
       }
       rows.add(
           new ExpertLoad(

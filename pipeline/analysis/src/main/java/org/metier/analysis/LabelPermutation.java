@@ -21,25 +21,22 @@ record LabelPermutation(double mean, double q99, double p) {
   private static final double ROUNDING = 1e-12;
 
   static LabelPermutation of(LayerRouting routing, int permutations, long seed) {
-    double observed = MutualInformation.bits(routing.domainExpertTokens, routing.numExperts);
+    double observed = MutualInformation.bits(routing.domainExpertTokens);
     SplittableRandom random = new SplittableRandom(seed);
     int[] labels = routing.domain.clone();
-    long[] counts = new long[routing.domainExpertTokens.length];
+    long[][] counts = new long[routing.numDomains()][routing.numExperts];
     double[] permuted = new double[permutations];
     int atLeast = 0;
     double sum = 0;
     for (int p = 0; p < permutations; p++) {
       shuffle(labels, random);
-      Arrays.fill(counts, 0);
-      for (int s = 0; s < labels.length; s++) {
-        add(
-            routing.expertTokens,
-            s * routing.numExperts,
-            counts,
-            labels[s] * routing.numExperts,
-            routing.numExperts);
+      for (long[] domain : counts) {
+        Arrays.fill(domain, 0);
       }
-      permuted[p] = MutualInformation.bits(counts, routing.numExperts);
+      for (int s = 0; s < labels.length; s++) {
+        LayerRouting.add(routing.expertTokens[s], counts[labels[s]]);
+      }
+      permuted[p] = MutualInformation.bits(counts);
       sum += permuted[p];
       atLeast += permuted[p] >= observed - ROUNDING ? 1 : 0;
     }
@@ -56,12 +53,6 @@ record LabelPermutation(double mean, double q99, double p) {
       int swap = values[i];
       values[i] = values[j];
       values[j] = swap;
-    }
-  }
-
-  static void add(long[] from, int fromOffset, long[] to, int toOffset, int length) {
-    for (int i = 0; i < length; i++) {
-      to[toOffset + i] += from[fromOffset + i];
     }
   }
 }

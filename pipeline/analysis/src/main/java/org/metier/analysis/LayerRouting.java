@@ -28,17 +28,14 @@ final class LayerRouting {
   /** [S] index into {@link #domains}. */
   final int[] domain;
 
-  /** [S] tokens. */
-  final long[] tokens;
+  /** [S][E] tokens per segment and expert. */
+  final long[][] expertTokens;
 
-  /** [S·E] tokens per expert, segment after segment. */
-  final long[] expertTokens;
+  /** [D][E] tokens per domain and expert. */
+  final long[][] domainExpertTokens;
 
-  /** [D·E] tokens per expert, summed by domain. */
-  final long[] domainExpertTokens;
-
-  /** [D·E] gate weight, summed by domain in the order of the sequences. */
-  final double[] domainGateMass;
+  /** [D][E] gate weight, added up in the order of the sequences. */
+  final double[][] domainGateMass;
 
   /** [D] tokens. */
   final long[] domainTokens;
@@ -54,10 +51,9 @@ final class LayerRouting {
     topK = topK(layer, ordered.get(0));
     sequence = new long[segments];
     domain = new int[segments];
-    tokens = new long[segments];
-    expertTokens = new long[Math.multiplyExact(segments, numExperts)];
-    domainExpertTokens = new long[domains.length * numExperts];
-    domainGateMass = new double[domains.length * numExperts];
+    expertTokens = new long[segments][];
+    domainExpertTokens = new long[domains.length][numExperts];
+    domainGateMass = new double[domains.length][numExperts];
     domainTokens = new long[domains.length];
     double scores = 0;
     long total = 0;
@@ -67,14 +63,13 @@ final class LayerRouting {
       int d = Arrays.binarySearch(domains, segment.domain);
       sequence[s] = segment.sequence;
       domain[s] = d;
-      tokens[s] = segment.tokens;
+      expertTokens[s] = segment.expertTokens;
       domainTokens[d] += segment.tokens;
       total += segment.tokens;
       scores += segment.scoreSum;
-      System.arraycopy(segment.expertTokens, 0, expertTokens, s * numExperts, numExperts);
+      add(segment.expertTokens, domainExpertTokens[d]);
       for (int e = 0; e < numExperts; e++) {
-        domainExpertTokens[d * numExperts + e] += segment.expertTokens[e];
-        domainGateMass[d * numExperts + e] += segment.gateMass[e];
+        domainGateMass[d][e] += segment.gateMass[e];
       }
     }
     totalTokens = total;
@@ -103,10 +98,6 @@ final class LayerRouting {
     return new LayerRouting(layer, ordered, domains.toArray(new String[0]));
   }
 
-  int numSegments() {
-    return sequence.length;
-  }
-
   int numDomains() {
     return domains.length;
   }
@@ -114,17 +105,24 @@ final class LayerRouting {
   /** [E] tokens of each expert over all domains. */
   long[] expertTotals() {
     long[] totals = new long[numExperts];
-    for (int i = 0; i < domainExpertTokens.length; i++) {
-      totals[i % numExperts] += domainExpertTokens[i];
+    for (long[] counts : domainExpertTokens) {
+      add(counts, totals);
     }
     return totals;
   }
 
-  /** N_ED/N_D, the share of the domain's tokens that reach the expert; 0 without tokens. */
+  /**
+   * Whole arrays, since the JIT compiler uses vector instructions only where both indices agree.
+   */
+  static void add(long[] from, long[] to) {
+    for (int i = 0; i < from.length; i++) {
+      to[i] += from[i];
+    }
+  }
+
+  /** N_ED/N_D, the share of the domain's tokens that reach the expert. */
   double frequency(int d, int e) {
-    return domainTokens[d] == 0
-        ? 0
-        : (double) domainExpertTokens[d * numExperts + e] / domainTokens[d];
+    return (double) domainExpertTokens[d][e] / domainTokens[d];
   }
 
   private static int topK(int layer, Segment first) {
@@ -138,29 +136,33 @@ final class LayerRouting {
   }
 
   private void check(Segment segment) {
-    String where = at(layer, segment);
     if (segment.domain.equals(RoutingSchema.ALL_DOMAINS)) {
       throw new IllegalArgumentException(
-          "sequence_routing, %s: this name is kept for all domains together".formatted(where));
+          "sequence_routing, %s: this name is kept for all domains together"
+              .formatted(at(layer, segment)));
     }
     if (segment.expertTokens.length != numExperts || segment.gateMass.length != numExperts) {
       throw new IllegalArgumentException(
           "sequence_routing, %s: %d expert_tokens and %d gate_mass, expected %d of each"
-              .formatted(where, segment.expertTokens.length, segment.gateMass.length, numExperts));
+              .formatted(
+                  at(layer, segment),
+                  segment.expertTokens.length,
+                  segment.gateMass.length,
+                  numExperts));
     }
     long routed = 0;
     for (long count : segment.expertTokens) {
       if (count < 0 || count > segment.tokens) {
         throw new IllegalArgumentException(
             "sequence_routing, %s: an expert has %d of %d tokens"
-                .formatted(where, count, segment.tokens));
+                .formatted(at(layer, segment), count, segment.tokens));
       }
       routed += count;
     }
     if (segment.tokens < 1 || routed != topK * segment.tokens) {
       throw new IllegalArgumentException(
           "sequence_routing, %s: expert_tokens sum to %d, expected %d experts for each of %d tokens"
-              .formatted(where, routed, topK, segment.tokens));
+              .formatted(at(layer, segment), routed, topK, segment.tokens));
     }
   }
 

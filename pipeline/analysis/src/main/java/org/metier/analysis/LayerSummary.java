@@ -71,8 +71,8 @@ public record LayerSummary(
 
   static LayerSummary of(LayerRouting routing, AnalyzeConfig config) {
     int numExperts = routing.numExperts;
-    long[] counts = routing.domainExpertTokens;
-    double information = MutualInformation.bits(counts, numExperts);
+    long[][] counts = routing.domainExpertTokens;
+    double information = MutualInformation.bits(counts);
     double bound =
         Math.min(
             Math.log(numExperts) / Math.log(2),
@@ -92,7 +92,7 @@ public record LayerSummary(
         routing.topK,
         information,
         bound > 0 ? information / bound : 0,
-        information - MutualInformation.millerMadowBias(counts, numExperts),
+        information - MutualInformation.millerMadowBias(counts),
         shuffled.mean(),
         shuffled.q99(),
         shuffled.p(),

@@ -1,7 +1,7 @@
 package org.metier.analysis;
 
 /**
- * Mutual information between domain and expert choice, in bits, from a table of counts n [D·E].
+ * Mutual information between domain and expert choice, in bits, from a table of counts n [D][E].
  *
  * <p>I = Σ_D π_D Σ_E q_{E|D} · log2(q_{E|D} / q_E) with q_{E|D} = N_ED / (k·N_D), π_D = N_D / N and
  * q_E = Σ_D π_D q_{E|D}. Every token makes k choices, so with n = N_ED this is the mutual
@@ -16,28 +16,23 @@ final class MutualInformation {
   /**
    * The plug-in estimate, in bits.
    *
-   * @param counts [D·E], domain after domain
+   * @param counts [D][E]
    */
-  static double bits(long[] counts, int numExperts) {
-    int numDomains = counts.length / numExperts;
-    long[] perDomain = new long[numDomains];
-    long[] perExpert = new long[numExperts];
+  static double bits(long[][] counts) {
+    long[] perExpert = new long[counts[0].length];
+    long[] perDomain = new long[counts.length];
     long total = 0;
-    for (int d = 0; d < numDomains; d++) {
-      for (int e = 0; e < numExperts; e++) {
-        long n = counts[d * numExperts + e];
-        perDomain[d] += n;
-        perExpert[e] += n;
-        total += n;
+    for (int d = 0; d < counts.length; d++) {
+      for (int e = 0; e < perExpert.length; e++) {
+        perDomain[d] += counts[d][e];
+        perExpert[e] += counts[d][e];
       }
-    }
-    if (total == 0) {
-      return 0;
+      total += perDomain[d];
     }
     double sum = 0;
-    for (int d = 0; d < numDomains; d++) {
-      for (int e = 0; e < numExperts; e++) {
-        long n = counts[d * numExperts + e];
+    for (int d = 0; d < counts.length; d++) {
+      for (int e = 0; e < perExpert.length; e++) {
+        long n = counts[d][e];
         if (n > 0) {
           sum += n * Math.log((double) n * total / ((double) perDomain[d] * perExpert[e]));
         }
@@ -51,19 +46,19 @@ final class MutualInformation {
    * − m_D − m_E + 1) / (2·Σn·ln 2), with m the occupied cells of the joint and the two marginal
    * distributions (Miller 1955; with all cells occupied (E−1)(D−1) / (2·Σn·ln 2)). Choices of one
    * sequence are not independent, so the true bias is larger: the permutation null shows it.
+   *
+   * @param counts [D][E]
    */
-  static double millerMadowBias(long[] counts, int numExperts) {
-    int numDomains = counts.length / numExperts;
-    boolean[] expertSeen = new boolean[numExperts];
+  static double millerMadowBias(long[][] counts) {
+    boolean[] expertSeen = new boolean[counts[0].length];
     long total = 0;
     int joint = 0;
     int domains = 0;
-    for (int d = 0; d < numDomains; d++) {
+    for (long[] domain : counts) {
       boolean domainSeen = false;
-      for (int e = 0; e < numExperts; e++) {
-        long n = counts[d * numExperts + e];
-        if (n > 0) {
-          total += n;
+      for (int e = 0; e < domain.length; e++) {
+        if (domain[e] > 0) {
+          total += domain[e];
           joint++;
           domainSeen = true;
           expertSeen[e] = true;
@@ -75,7 +70,7 @@ final class MutualInformation {
     for (boolean seen : expertSeen) {
       experts += seen ? 1 : 0;
     }
-    return total == 0 ? 0 : (joint - domains - experts + 1) / (2.0 * total * LN2);
+    return (joint - domains - experts + 1) / (2.0 * total * LN2);
   }
 
   /** Entropy of counts / Σ counts, in bits. */
@@ -90,6 +85,6 @@ final class MutualInformation {
         sum -= n * Math.log((double) n / total);
       }
     }
-    return total == 0 ? 0 : sum / total / LN2;
+    return sum / total / LN2;
   }
 }

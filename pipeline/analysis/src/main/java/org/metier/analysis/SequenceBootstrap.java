@@ -12,77 +12,89 @@ import java.util.SplittableRandom;
  * domain of a single sequence has no spread to resample: its interval is all that is possible, [0,
  * 1/k].
  *
- * @param low [D·E]
- * @param high [D·E]
+ * @param low [D][E]
+ * @param high [D][E]
  */
-record SequenceBootstrap(double[] low, double[] high) {
+record SequenceBootstrap(double[][] low, double[][] high) {
   private static final double TAIL = 0.025;
 
+  /** Resamples that are added up together, so that a row is fetched once for all of them. */
+  private static final int BLOCK = 16;
+
   static SequenceBootstrap of(LayerRouting routing, int bootstraps, long seed) {
-    int numExperts = routing.numExperts;
-    int cells = routing.domainExpertTokens.length;
     int[] start = sequenceStarts(routing.sequence);
-    int numSequences = start.length - 1;
-    int[] draws = new int[numSequences];
-    long[] counts = new long[cells];
-    double[][] shares = new double[cells][bootstraps];
+    double[][][] shares = new double[routing.numDomains()][routing.numExperts][bootstraps];
     int[] resamples = new int[routing.numDomains()];
     SplittableRandom random = new SplittableRandom(seed);
-    for (int b = 0; b < bootstraps; b++) {
-      Arrays.fill(draws, 0);
-      for (int i = 0; i < numSequences; i++) {
-        draws[random.nextInt(numSequences)]++;
+    for (int from = 0; from < bootstraps; from += BLOCK) {
+      int block = Math.min(BLOCK, bootstraps - from);
+      int[][] draws = draws(block, start.length - 1, random);
+      for (long[][] counts : resampledCounts(routing, start, draws)) {
+        record(counts, shares, resamples);
       }
-      Arrays.fill(counts, 0);
-      for (int i = 0; i < numSequences; i++) {
-        for (int copy = 0; copy < draws[i]; copy++) {
-          for (int s = start[i]; s < start[i + 1]; s++) {
-            LabelPermutation.add(
-                routing.expertTokens,
-                s * numExperts,
-                counts,
-                routing.domain[s] * numExperts,
-                numExperts);
-          }
-        }
-      }
-      record(counts, numExperts, shares, resamples);
     }
     return percentiles(routing, shares, resamples);
   }
 
-  private static void record(long[] counts, int numExperts, double[][] shares, int[] resamples) {
-    for (int d = 0; d < resamples.length; d++) {
+  /** [block][sequences] how often each resample holds each sequence. */
+  private static int[][] draws(int block, int numSequences, SplittableRandom random) {
+    int[][] draws = new int[block][numSequences];
+    for (int[] resample : draws) {
+      for (int i = 0; i < numSequences; i++) {
+        resample[random.nextInt(numSequences)]++;
+      }
+    }
+    return draws;
+  }
+
+  /** [block][D][E] tokens per domain and expert in each resample. */
+  private static long[][][] resampledCounts(LayerRouting routing, int[] start, int[][] draws) {
+    long[][][] counts = new long[draws.length][routing.numDomains()][routing.numExperts];
+    for (int i = 0; i + 1 < start.length; i++) {
+      for (int s = start[i]; s < start[i + 1]; s++) {
+        for (int b = 0; b < draws.length; b++) {
+          for (int copy = 0; copy < draws[b][i]; copy++) {
+            LayerRouting.add(routing.expertTokens[s], counts[b][routing.domain[s]]);
+          }
+        }
+      }
+    }
+    return counts;
+  }
+
+  private static void record(long[][] counts, double[][][] shares, int[] resamples) {
+    for (int d = 0; d < counts.length; d++) {
       long total = 0;
-      for (int e = 0; e < numExperts; e++) {
-        total += counts[d * numExperts + e];
+      for (long n : counts[d]) {
+        total += n;
       }
       if (total > 0) {
         int b = resamples[d]++;
-        for (int e = 0; e < numExperts; e++) {
-          shares[d * numExperts + e][b] = (double) counts[d * numExperts + e] / total;
+        for (int e = 0; e < counts[d].length; e++) {
+          shares[d][e][b] = (double) counts[d][e] / total;
         }
       }
     }
   }
 
   private static SequenceBootstrap percentiles(
-      LayerRouting routing, double[][] shares, int[] resamples) {
+      LayerRouting routing, double[][][] shares, int[] resamples) {
     int[] sequencesOfDomain = new int[routing.numDomains()];
     for (int d : routing.domain) {
       sequencesOfDomain[d]++;
     }
-    double[] low = new double[shares.length];
-    double[] high = new double[shares.length];
-    for (int cell = 0; cell < shares.length; cell++) {
-      int d = cell / routing.numExperts;
-      if (sequencesOfDomain[d] < 2 || resamples[d] == 0) {
-        high[cell] = 1.0 / routing.topK;
-        continue;
+    double[][] low = new double[routing.numDomains()][routing.numExperts];
+    double[][] high = new double[routing.numDomains()][routing.numExperts];
+    for (int d = 0; d < low.length; d++) {
+      for (int e = 0; e < routing.numExperts; e++) {
+        if (sequencesOfDomain[d] < 2 || resamples[d] == 0) {
+          high[d][e] = 1.0 / routing.topK;
+        } else {
+          Arrays.sort(shares[d][e], 0, resamples[d]);
+          low[d][e] = quantile(shares[d][e], resamples[d], TAIL);
+          high[d][e] = quantile(shares[d][e], resamples[d], 1 - TAIL);
+        }
       }
-      Arrays.sort(shares[cell], 0, resamples[d]);
-      low[cell] = quantile(shares[cell], resamples[d], TAIL);
-      high[cell] = quantile(shares[cell], resamples[d], 1 - TAIL);
     }
     return new SequenceBootstrap(low, high);
   }

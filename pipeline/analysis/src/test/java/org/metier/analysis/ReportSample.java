@@ -4,10 +4,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 
-/**
- * Writes reports of made-up runs, to look at: {@code mvn test-compile exec:java}-like runs pass the
- * directory as the only argument.
- */
+/** Writes reports of made-up runs into the directory given as the only argument, to look at. */
 final class ReportSample {
   private ReportSample() {}
 
