@@ -11,17 +11,14 @@ final class CrossEntropy {
   /** Most tokens of a tile. */
   private static final int MAX_TILE = 512;
 
-  /** Logits of a tile: 16 MiB. */
-  private static final int TILE_ELEMENTS = 1 << 22;
+  /** Most logits of a tile: 32 MiB. */
+  private static final int TILE_ELEMENTS = 1 << 23;
 
   /** Columns of the vocabulary per product. */
-  private static final int COLUMNS = 2048;
+  private static final int COLUMNS = 1024;
 
   /** Rows of softmax per task. */
   private static final int SOFTMAX_ROWS = 8;
-
-  /** Rows of dX per product. */
-  private static final int GRADIENT_ROWS = 128;
 
   private final Team team;
   private final Rows rows;
@@ -59,8 +56,22 @@ final class CrossEntropy {
       int count = Math.min(tile, x.rows() - from);
       float[] logits = logits(x, head, from, count);
       softmax(losses, logits, targets, from, count, head.rows(), true, (float) scale);
-      inputGradient(dX, logits, head, from, count);
-      headGradient(dHead, logits, x, from, count);
+      // Both products read the same logits' gradients and share one round of tasks: the halves of
+      // the longer one, dX, come first.
+      int half = (count + 1) / 2;
+      int halves = Team.blocks(count, half);
+      int start = from;
+      team.forEach(
+          halves + Team.blocks(head.rows(), COLUMNS),
+          (task, worker) -> {
+            if (task < halves) {
+              int first = task * half;
+              int last = Math.min(count, first + half);
+              inputGradient(dX, logits, head, start, first, last);
+            } else {
+              headGradient(dHead, logits, x, start, count, (task - halves) * COLUMNS);
+            }
+          });
     }
   }
 
@@ -141,63 +152,52 @@ final class CrossEntropy {
         });
   }
 
-  private void inputGradient(Tensor dX, float[] dLogits, Tensor head, int from, int count) {
+  /** dX of the tile's rows [first, last). */
+  private void inputGradient(
+      Tensor dX, float[] dLogits, Tensor head, int from, int first, int last) {
     int vocabulary = head.rows();
     int width = head.dim(1);
-    float[] dIn = FloatStorage.of(dX);
-    float[] w = FloatStorage.of(head);
-    int dIn0 = dX.offset() + from * width;
-    int w0 = head.offset();
-    team.forRows(
-        count,
-        GRADIENT_ROWS,
-        (first, last, worker) ->
-            blas.gemm(
-                false,
-                false,
-                last - first,
-                width,
-                vocabulary,
-                1,
-                dLogits,
-                first * vocabulary,
-                vocabulary,
-                w,
-                w0,
-                width,
-                0,
-                dIn,
-                dIn0 + first * width,
-                width));
+    blas.gemm(
+        false,
+        false,
+        last - first,
+        width,
+        vocabulary,
+        1,
+        dLogits,
+        first * vocabulary,
+        vocabulary,
+        FloatStorage.of(head),
+        head.offset(),
+        width,
+        0,
+        FloatStorage.of(dX),
+        dX.offset() + (from + first) * width,
+        width);
   }
 
-  private void headGradient(Tensor dHead, float[] dLogits, Tensor x, int from, int count) {
+  /** What the tile adds to the rows of dHead from {@code first} on. */
+  private void headGradient(
+      Tensor dHead, float[] dLogits, Tensor x, int from, int count, int first) {
     int vocabulary = dHead.rows();
     int width = dHead.dim(1);
-    float[] dW = FloatStorage.of(dHead);
-    float[] in = FloatStorage.of(x);
-    int dW0 = dHead.offset();
-    int in0 = x.offset() + from * width;
-    team.forRows(
+    int rowsOfHead = Math.min(COLUMNS, vocabulary - first);
+    blas.gemm(
+        true,
+        false,
+        rowsOfHead,
+        width,
+        count,
+        1,
+        dLogits,
+        first,
         vocabulary,
-        COLUMNS,
-        (first, last, worker) ->
-            blas.gemm(
-                true,
-                false,
-                last - first,
-                width,
-                count,
-                1,
-                dLogits,
-                first,
-                vocabulary,
-                in,
-                in0,
-                width,
-                1,
-                dW,
-                dW0 + first * width,
-                width));
+        FloatStorage.of(x),
+        x.offset() + from * width,
+        width,
+        1,
+        FloatStorage.of(dHead),
+        dHead.offset() + first * width,
+        width);
   }
 }

@@ -7,7 +7,7 @@ final class Linear {
   /** Rows per product: enough to repay the packing of the other matrix. */
   private static final int GRAIN = 256;
 
-  /** Rows of a weight's gradient per product; its inner dimension, the tokens, is long. */
+  /** Fewest rows of a weight's gradient per product. */
   private static final int WEIGHT_GRAIN = 64;
 
   private final Team team;
@@ -100,9 +100,11 @@ final class Linear {
     int dW0 = dW.offset();
     int dO0 = dOut.offset();
     int x0 = x.offset();
+    // The inner dimension, the tokens, is long, and every product packs all of x again: two halves.
+    int grain = Math.max(WEIGHT_GRAIN, (n + 1) / 2);
     team.forRows(
         n,
-        WEIGHT_GRAIN,
+        grain,
         (from, to, worker) ->
             blas.gemm(
                 true,
