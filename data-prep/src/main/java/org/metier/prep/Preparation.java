@@ -56,7 +56,7 @@ public final class Preparation {
   private static final int MAX_WORDS = 1 << 20;
 
   private static final long MAX_SLICE_BYTES = 64L << 20;
-  private static final long MIN_SLICE_BYTES = 1L << 20;
+  private static final long MIN_SLICE_BYTES = 1L << 16;
 
   private final JavaSparkContext spark;
   private final PrepareConfig config;

@@ -36,7 +36,8 @@ final class LineReader implements Closeable {
   private int lineStart;
   private int lineEnd;
   private long lineOffset;
-  private boolean truncated;
+  private boolean truncated; // the file broke off here; told once, nothing comes after
+  private boolean ended;
 
   LineReader(FileSlice slice, Configuration hadoop, int maxLineBytes) throws IOException {
     this.maxLineBytes = maxLineBytes;
@@ -69,7 +70,7 @@ final class LineReader implements Closeable {
   /** Reads one more line; its bytes are valid until the next call. */
   Outcome next() throws IOException {
     lineOffset = bufferOffset + position;
-    if (lineOffset >= end) {
+    if (ended || lineOffset >= end) {
       return Outcome.END;
     }
     int scanned = position;
@@ -99,8 +100,8 @@ final class LineReader implements Closeable {
     lineStart = position;
     lineEnd = limit;
     position = limit;
+    ended = true;
     if (truncated) {
-      truncated = false;
       return Outcome.TRUNCATED;
     }
     return lineEnd > lineStart ? Outcome.LINE : Outcome.END;
