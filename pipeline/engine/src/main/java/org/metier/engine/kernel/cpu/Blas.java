@@ -34,7 +34,7 @@ final class Blas {
     return Native.INSTANCE;
   }
 
-  /** The pure Java products of netlib: correct everywhere, more than ten times slower. */
+  /** The pure Java products of netlib: correct everywhere, several times slower. */
   static Blas java() {
     // Netlib tries its native class first, whichever instance it is asked for, and never again.
     Native.INSTANCE.name();
@@ -109,8 +109,8 @@ final class Blas {
         return blas;
       } catch (RuntimeException | LinkageError e) {
         LOG.warn(
-            "native BLAS not found ({}): matrix products run in Java, more than ten times slower;"
-                + " add org.bytedeco:openblas and org.bytedeco:javacpp with this platform's"
+            "native BLAS not found ({}): matrix products run in Java, several times slower; on"
+                + " Linux add org.bytedeco:openblas and org.bytedeco:javacpp with the platform's"
                 + " classifier (such as linux-x86_64) to the class path",
             e.toString());
         return new Blas(JavaBLAS.getInstance(), "java");
