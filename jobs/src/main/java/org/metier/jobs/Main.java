@@ -27,7 +27,12 @@ import picocli.CommandLine.UnmatchedArgumentException;
 public final class Main {
   private static final List<Job> JOBS =
       List.of(
-          new QuickstartJob(), new PrepareJob(), new TrainJob(), new AnalyzeJob(), new ReportJob());
+          new QuickstartJob(),
+          new PrepareJob(),
+          new TrainJob(),
+          new AnalyzeJob(),
+          new ReportJob(),
+          new BenchJob());
 
   /** A dotted option is a key of the configuration; all others are picocli's. */
   private static final Pattern OVERRIDE =

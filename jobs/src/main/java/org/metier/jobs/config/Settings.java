@@ -17,4 +17,5 @@ public record Settings(
     ModelConfig model,
     TrainConfig train,
     AnalyzeConfig analyze,
+    BenchConfig bench,
     SparkConfig spark) {}
