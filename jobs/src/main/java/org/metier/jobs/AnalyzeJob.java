@@ -1,12 +1,11 @@
 package org.metier.jobs;
 
 import java.io.IOException;
+import java.util.Optional;
 import org.apache.hadoop.fs.Path;
 import org.metier.analysis.Analysis;
 import org.metier.analysis.AnalyzeConfig;
-import org.metier.analysis.DomainLoss;
 import org.metier.analysis.Headline;
-import org.metier.analysis.TableDirectory;
 import org.metier.analysis.Tables;
 import org.metier.jobs.config.Settings;
 import org.metier.jobs.console.ProgressBar;
@@ -17,6 +16,8 @@ import org.metier.train.RunDirectory;
 
 /** {@code metier analyze}: the newest checkpoint and held-out text to specialisation tables. */
 public final class AnalyzeJob implements Job {
+  /** Says of which checkpoint and with which settings the tables are; written after them. */
+  private static final String STAMP = "analyzed.txt";
 
   public static void main(String[] args) {
     Main.main(new AnalyzeJob(), args);
@@ -51,15 +52,15 @@ public final class AnalyzeJob implements Job {
     Checkpoint.Loaded checkpoint = Checkpoint.read(run, newest);
     long step = checkpoint.header().step();
     String id = settings.run().id();
-    boolean there =
-        new TableDirectory(context.spark(), run.tables()).has(DomainLoss.TABLE, id, step);
-    if (there && reuse) {
+    String stamp = "step %d, %s%n".formatted(step, settings.analyze());
+    if (reuse && run.readText(STAMP).equals(Optional.of(stamp))) {
       context.out().printf("reused %s of step %d%n", run.tables(), step);
       print(context, Tables.read(context.spark(), run.tables(), id, step));
       return;
     }
     Tables tables = evaluate(context, checkpoint);
     tables.write(run.tables(), id, step);
+    run.writeText(STAMP, stamp);
     context.out().printf("analysed %s: tables in %s%n", newest.getName(), run.tables());
     print(context, tables);
   }

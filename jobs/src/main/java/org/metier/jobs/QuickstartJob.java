@@ -60,7 +60,9 @@ public final class QuickstartJob implements Job {
   private static void printWhatNext(PrintStream out, Settings settings, double seconds) {
     String tables = settings.run().tables();
     out.printf("checkpoints in %s/checkpoints, tables in %s%n", settings.run().directory(), tables);
-    out.printf("all of it took %.0f s. To go on, in Spark SQL or DuckDB:%n%n", seconds);
+    out.printf(
+        "all of it took %.0f s. To go on, in DuckDB (conf/sql has more, for Spark SQL too):%n%n",
+        seconds);
     out.printf(
         "  SELECT domain, layer, expert, round(share, 3) AS share, round(lift, 2) AS lift%n"
             + "  FROM read_parquet('%s/expert_domain/**/*.parquet', hive_partitioning = true)%n"

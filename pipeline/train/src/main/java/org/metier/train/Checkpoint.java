@@ -49,10 +49,9 @@ public final class Checkpoint {
       long step,
       long position,
       long momentSteps,
-      long seed,
       ModelConfig model,
+      TrainConfig train,
       String tokenizerSha256,
-      String dataFingerprint,
       GlobalFrequencies frequencies) {}
 
   /** A checkpoint read back. */

@@ -71,6 +71,14 @@ public final class RunDirectory {
     replace(aside, target);
   }
 
+  /** A small text file; empty if there is none. */
+  public Optional<String> readText(String name) throws IOException {
+    Path file = new Path(root, name);
+    return files.exists(file)
+        ? Optional.of(new String(readBytes(file), StandardCharsets.UTF_8))
+        : Optional.empty();
+  }
+
   /** Moves a file or directory into place, replacing what is there. */
   void replace(Path aside, Path target) throws IOException {
     files.delete(target, true);

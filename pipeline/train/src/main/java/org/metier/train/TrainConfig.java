@@ -1,6 +1,11 @@
 package org.metier.train;
 
 import java.io.Serializable;
+import java.lang.reflect.RecordComponent;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
 
 /**
  * The {@code train} section of a run.
@@ -125,6 +130,44 @@ public record TrainConfig(
         sliceMegabytes >= 1 && sliceMegabytes <= 64,
         "sliceMegabytes must lie between 1 and 64, is %s",
         sliceMegabytes);
+  }
+
+  /**
+   * The first key that changes what a run computes and that is not what it was, in words. A run may
+   * go on with other workers, threads, slices or more rounds; not with another seed, step,
+   * optimiser or balance.
+   */
+  Optional<String> firstChangeFrom(TrainConfig earlier) {
+    List<String> changes = new ArrayList<>();
+    note(changes, "train.seed", earlier.seed, seed);
+    note(changes, "train.localSteps", earlier.localSteps, localSteps);
+    note(changes, "train.batchSequences", earlier.batchSequences, batchSequences);
+    noteAll(changes, "train.optimizer.", earlier.optimizer, optimizer);
+    noteAll(changes, "train.balance.", earlier.balance, balance);
+    return changes.stream().findFirst();
+  }
+
+  private static void noteAll(List<String> changes, String prefix, Record before, Record now) {
+    try {
+      for (RecordComponent component : before.getClass().getRecordComponents()) {
+        Object was = component.getAccessor().invoke(before);
+        note(changes, prefix + component.getName(), was, component.getAccessor().invoke(now));
+      }
+    } catch (ReflectiveOperationException e) {
+      throw new IllegalStateException(e); // accessors of our own public records
+    }
+  }
+
+  private static void note(List<String> changes, String key, Object before, Object now) {
+    if (!before.equals(now)) {
+      changes.add("%s was %s, is %s".formatted(key, word(before), word(now)));
+    }
+  }
+
+  private static String word(Object value) {
+    return value instanceof Enum<?> constant
+        ? constant.name().toLowerCase(Locale.ROOT).replace('_', '-')
+        : String.valueOf(value);
   }
 
   private static void require(boolean condition, String message, Object... arguments) {

@@ -118,6 +118,14 @@ public final class Training {
           "%s: the checkpoint's model is %s, the config's is %s"
               .formatted(newest.get(), header.model(), model));
     }
+    config
+        .firstChangeFrom(header.train())
+        .ifPresent(
+            change -> {
+              throw new BadDataException(
+                  "%s: %s since the checkpoint %s; choose another run.id"
+                      .formatted(run.root(), change, newest.get().getName()));
+            });
     if (!header.tokenizerSha256().equals(manifest.tokenizerSha256())) {
       throw new BadDataException(
           "%s: the checkpoint was trained with another tokenizer than that of %s"
@@ -149,10 +157,9 @@ public final class Training {
             state.step(),
             state.position(),
             state.momentSteps(),
-            config.seed(),
             model,
+            config,
             manifest.tokenizerSha256(),
-            config.data(),
             state.frequencies());
     Checkpoint.write(run, header, state, history);
     Checkpoint.prune(run, config.keepCheckpoints());

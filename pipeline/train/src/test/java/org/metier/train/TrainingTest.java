@@ -122,6 +122,16 @@ class TrainingTest {
   }
 
   @Test
+  void aRunIsNotContinuedWithAnotherBalance() throws IOException {
+    train("fixed", TrainFixture.train(data, 1, 1, 2, Window.MICRO_BATCH), false);
+    TrainConfig other = TrainFixture.train(data, 2, 1, 4, Window.ROUND);
+    assertThatThrownBy(() -> train("fixed", other, true))
+        .isInstanceOf(BadDataException.class)
+        .hasMessageContaining("train.balance.window was micro-batch, is round since the checkpoint")
+        .hasMessageContaining("choose another run.id");
+  }
+
+  @Test
   void aTruncatedCheckpointIsRefusedByNameAndTheOneBeforeIsOffered() throws IOException {
     TrainConfig config = TrainFixture.train(data, 1, 1, 4, Window.MICRO_BATCH);
     train("cut", config, false);
@@ -167,29 +177,17 @@ class TrainingTest {
 
   @Test
   void aLossThatIsNotFiniteEndsTheRunAndKeepsTheCheckpoint() throws IOException {
-    TrainConfig good = TrainFixture.train(data, 1, 1, 2, Window.MICRO_BATCH);
-    train("bursts", good, false);
-    TrainConfig c = TrainFixture.train(data, 1, 5, 40, Window.MICRO_BATCH);
-    TrainConfig bad =
-        new TrainConfig(
-            c.data(),
-            c.backend(),
-            1,
-            1,
-            5,
-            4,
-            40,
-            50,
-            3,
-            1,
-            7,
-            new TrainConfig.Optimizer(
-                1e30, 0, 1, 0.9, 0.95, 1e-8, 0.1, 0, TrainConfig.Moments.AVERAGE),
-            c.balance());
-    assertThatThrownBy(() -> train("bursts", bad, true))
+    Training.Result good = train("bursts", TrainFixture.train(data, 1, 1, 2, Window.ROUND), false);
+    RunDirectory run = run("bursts");
+    Checkpoint.Loaded loaded = Checkpoint.read(run, good.checkpoint());
+    int head = Parameters.layout(TrainFixture.model()).slice(Parameters.HEAD).offset();
+    loaded.state().values()[head] = Float.NaN;
+    Checkpoint.write(run, loaded.header(), loaded.state(), loaded.history());
+    TrainConfig longer = TrainFixture.train(data, 1, 1, 4, Window.ROUND);
+    assertThatThrownBy(() -> train("bursts", longer, true))
         .isInstanceOf(DivergedException.class)
-        .hasMessageContaining("is not finite; the last checkpoint is kept");
-    assertThat(run("bursts").newestCheckpoint().orElseThrow().getName()).isEqualTo("round-000002");
+        .hasMessageContaining("round 3: the loss or gradient of worker 0 is not finite");
+    assertThat(run.newestCheckpoint().orElseThrow().getName()).isEqualTo("round-000002");
   }
 
   private Training.Result train(String id, TrainConfig config, boolean resume) throws IOException {
