@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import java.util.Arrays;
 import org.junit.jupiter.api.Test;
 import org.metier.engine.kernel.Kernels;
 import org.metier.engine.kernel.Routing;
@@ -34,9 +35,9 @@ class TransformerLmTest {
     int moved = 0;
     for (int i = 0; i < values.length; i++) {
       double up = lossAt(model, values, i, h, balance);
-      boolean frozen = java.util.Arrays.equals(choice, choices(model));
+      boolean frozen = Arrays.equals(choice, choices(model));
       double down = lossAt(model, values, i, -h, balance);
-      frozen &= java.util.Arrays.equals(choice, choices(model));
+      frozen &= Arrays.equals(choice, choices(model));
       if (!frozen) {
         continue; // a token sat within h of choosing another expert: no derivative there
       }
@@ -77,6 +78,43 @@ class TransformerLmTest {
     for (int t = 3; t < config.sequenceLength(); t++) {
       assertThat(model.losses()[t]).as("loss at position %d", t).isEqualTo(before[t]);
     }
+  }
+
+  /**
+   * Lengths 1 to 5: positions in the sequence differ, but rotary embedding sees differences only.
+   */
+  @Test
+  void packedDocumentsAreTheDocumentsAlone() {
+    int[] start = {0, 0, 0, 3, 4, 4, 4, 4, 4};
+    int[] inputs = Arrays.copyOf(batch.inputs(), start.length);
+    int[] targets = Arrays.copyOfRange(batch.inputs(), 1, start.length + 1);
+    TransformerLm model = model();
+    double[][] none = new double[config.numLayers()][config.numExperts()];
+    double[] packed = gradientOf(model, new Batch(1, start.length, inputs, targets, start), none);
+    double[] losses = model.losses().clone();
+
+    double[] sum = new double[packed.length];
+    for (int from = 0, to; from < start.length; from = to) {
+      to = from + 1;
+      while (to < start.length && start[to] == from) {
+        to++;
+      }
+      Batch alone =
+          new Batch(
+              1,
+              to - from,
+              Arrays.copyOfRange(inputs, from, to),
+              Arrays.copyOfRange(targets, from, to),
+              new int[to - from]);
+      double[] gradient = gradientOf(model, alone, none);
+      for (int i = 0; i < sum.length; i++) {
+        sum[i] += gradient[i] * alone.tokens() / start.length;
+      }
+      for (int t = from; t < to; t++) {
+        assertThat(model.losses()[t - from]).isCloseTo(losses[t], within(1e-12));
+      }
+    }
+    assertThat(sum).containsExactly(packed, within(1e-12));
   }
 
   @Test
