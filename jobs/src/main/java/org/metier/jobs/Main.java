@@ -32,6 +32,7 @@ public final class Main {
           new TrainJob(),
           new AnalyzeJob(),
           new ReportJob(),
+          new EstimateJob(),
           new BenchJob());
 
   /** A dotted option is a key of the configuration; all others are picocli's. */

@@ -1,10 +1,12 @@
 package org.metier.jobs;
 
 import java.io.IOException;
+import org.metier.jobs.config.InvalidConfigException;
 import org.metier.jobs.config.Settings;
 import org.metier.jobs.console.TrainingProgress;
 import org.metier.model.ModelConfig;
 import org.metier.model.Parameters;
+import org.metier.train.MemoryEstimate;
 import org.metier.train.RoundMetrics;
 import org.metier.train.RunDirectory;
 import org.metier.train.TrainConfig;
@@ -35,6 +37,7 @@ public final class TrainJob implements Job {
   /** Trains, or goes on if {@code resume}; a run that is complete is left alone. */
   static Training.Result train(JobContext context, boolean resume) throws IOException {
     Settings settings = context.settings();
+    checkHeap(context, settings);
     RunDirectory run = context.runDirectory();
     Training.Result result =
         new Training(
@@ -54,6 +57,22 @@ public final class TrainJob implements Job {
             "%s %s%n",
             result.trained() ? "trained" : "reused", result.checkpoint().toUri().getPath());
     return result;
+  }
+
+  /** In a local run this process holds everything; better to say so now than after an hour. */
+  private static void checkHeap(JobContext context, Settings settings) {
+    if (!context.spark().sparkContext().isLocal()) {
+      return;
+    }
+    int slots = context.spark().sparkContext().defaultParallelism();
+    int replicas = Math.min(slots, settings.train().workers());
+    long needed = MemoryEstimate.of(settings.model(), settings.train()).heapBytes(replicas);
+    long heap = Runtime.getRuntime().maxMemory();
+    if (needed > heap) {
+      throw new InvalidConfigException(
+          "model: this run needs about %d MiB of heap, the process has %d: set METIER_HEAP=%dm"
+              .formatted(needed >> 20, heap >> 20, needed >> 20));
+    }
   }
 
   /** Shows rounds as they finish. */

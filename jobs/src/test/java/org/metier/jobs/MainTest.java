@@ -20,7 +20,7 @@ import org.metier.prep.BadDataException;
 
 class MainTest {
   private static final List<String> COMMANDS =
-      List.of("quickstart", "prepare", "train", "analyze", "report", "bench");
+      List.of("quickstart", "prepare", "train", "analyze", "report", "estimate", "bench");
 
   @TempDir Path directory;
 
@@ -38,7 +38,8 @@ class MainTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"quickstart", "prepare", "train", "analyze", "report", "bench"})
+  @ValueSource(
+      strings = {"quickstart", "prepare", "train", "analyze", "report", "estimate", "bench"})
   void everyCommandHasHelp(String command) {
     assertThat(run(command, "--help")).isZero();
     assertThat(out())

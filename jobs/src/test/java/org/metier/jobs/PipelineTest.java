@@ -140,6 +140,23 @@ class PipelineTest {
   }
 
   @Test
+  void aModelThatCannotFitIsRefusedBeforeAnythingIsAllocated() {
+    copyRun();
+    String[] huge = {
+      "--model.hiddenSize=1024", "--model.numExperts=200", "--model.expertSize=1024"
+    };
+    String other = "--run.directory=" + own.resolve("other");
+    assertFails(2, "set METIER_HEAP=", "train", huge[0], huge[1], huge[2], other);
+    assertThat(own.resolve("other/checkpoints")).doesNotExist();
+  }
+
+  @Test
+  void theEstimateCountsWhatTheModelHas() {
+    assertThat(run(own, "estimate")).as(err()).isZero();
+    assertThat(out()).containsPattern("parameters +\\d").contains("METIER_HEAP=");
+  }
+
+  @Test
   void aRunWithoutCheckpointOrTables() {
     copyRun();
     String nowhere = "--run.directory=" + own.resolve("empty");

@@ -57,7 +57,7 @@ public final class ProgressBar implements Progress {
     double share = Math.min(1, (double) done / total);
     String left =
         done == 0 ? "" : "  " + Quantity.duration(Math.max(0, total - done) / rate) + " left";
-    String bar = status.interactive() ? "  " + bar(share) : "";
+    String bar = status.interactive() ? "  " + bar(share, WIDTH) : "";
     return "%s%s  %3d %%  %s%s".formatted(name, bar, (int) (100 * share), speed, left);
   }
 
@@ -65,9 +65,9 @@ public final class ProgressBar implements Progress {
     return total <= 0 ? Quantity.count(done) : Quantity.count(done) + "/" + Quantity.count(total);
   }
 
-  private static String bar(double share) {
-    int filled = (int) (share * WIDTH);
-    return "[" + "#".repeat(filled) + "-".repeat(WIDTH - filled) + "]";
+  static String bar(double share, int width) {
+    int filled = (int) (share * width);
+    return "[" + "#".repeat(filled) + "-".repeat(width - filled) + "]";
   }
 
   private double seconds() {

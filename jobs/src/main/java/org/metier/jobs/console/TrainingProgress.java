@@ -7,6 +7,10 @@ import java.util.Locale;
 /** Shows the rounds of a training run; speed and time left come from the last few rounds. */
 public final class TrainingProgress {
   private static final int RECENT_ROUNDS = 8;
+  private static final int BAR_WIDTH = 20;
+
+  /** On narrower terminals the numbers need the line for themselves. */
+  private static final int COLUMNS_WITH_BAR = 104;
 
   private record Mark(long nanos, long tokens) {}
 
@@ -59,11 +63,14 @@ public final class TrainingProgress {
     double seconds = Math.max((last.nanos() - first.nanos()) * 1e-9, 1e-3);
     double speed = (last.tokens() - first.tokens()) / seconds;
     double left = (rounds - round) * seconds / (recent.size() - 1);
+    boolean wide = status.interactive() && status.columns() >= COLUMNS_WITH_BAR;
+    String bar = wide ? "  " + ProgressBar.bar((double) round / rounds, BAR_WIDTH) : "";
     return String.format(
         Locale.ROOT,
-        "round %d/%d  loss %.3f  balance %.2f  maxvio %.2f  %s tok/s  %s left",
+        "round %d/%d%s  loss %.3f  balance %.2f  maxvio %.2f  %s tok/s  %s left",
         round,
         rounds,
+        bar,
         loss,
         balance,
         maxVio,

@@ -94,6 +94,15 @@ class ProgressTest {
   }
 
   @Test
+  void aWideTerminalHasRoomForABar() {
+    TrainingProgress training = new TrainingProgress(status(true, 120));
+    training.begin(60);
+    pass(2.5);
+    training.round(15, 4.312, 1.034, 0.41, 8_000);
+    assertThat(text()).contains("round 15/60  [#####---------------]  loss");
+  }
+
+  @Test
   void aResumedRunCountsItsOwnRoundsOnly() {
     TrainingProgress training = new TrainingProgress(status(false, 80));
     training.begin(60);
