@@ -59,6 +59,9 @@ final class Team implements AutoCloseable {
       }
       return;
     }
+    if (closed) { // nobody would come to help, and waiting for them would never end
+      throw new IllegalStateException("these kernels are closed");
+    }
     this.count = count;
     this.task = task;
     next.set(0);

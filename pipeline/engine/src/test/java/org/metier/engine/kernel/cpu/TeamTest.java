@@ -92,6 +92,15 @@ class TeamTest {
   }
 
   @Test
+  void workAfterCloseIsRefusedAndNeverWaitsForThreadsThatAreGone() {
+    Team team = new Team(2);
+    team.close();
+    assertThatThrownBy(() -> team.forEach(4, (index, worker) -> {}))
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessage("these kernels are closed");
+  }
+
+  @Test
   void noThreadsIsRefused() {
     assertThatThrownBy(() -> new Team(0)).hasMessage("threads must be at least 1, is 0");
   }
