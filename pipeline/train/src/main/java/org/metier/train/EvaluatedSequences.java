@@ -73,15 +73,7 @@ record EvaluatedSequences(List<Row> routing, List<Row> loss, List<Row> targets)
 
     void add(long first, List<TokenSequence> sequences) {
       int length = plan.manifest().sequenceLength();
-      int tokens = sequences.size() * length;
-      Batch batch =
-          new Batch(sequences.size(), length, new int[tokens], new int[tokens], new int[tokens]);
-      for (int i = 0; i < sequences.size(); i++) {
-        TokenSequence s = sequences.get(i);
-        System.arraycopy(s.tokens(), 0, batch.inputs(), i * length, length);
-        System.arraycopy(s.tokens(), 1, batch.targets(), i * length, length);
-        System.arraycopy(s.documentStart(), 0, batch.documentStart(), i * length, length);
-      }
+      Batch batch = PackedBatch.of(sequences, length);
       lm.evaluate(batch);
       for (int i = 0; i < sequences.size(); i++) {
         countLoss(first + i, i * length, sequences.get(i), batch);

@@ -42,12 +42,7 @@ final class LocalTrainer {
     this.strategy = new AuxiliaryLoss(config.balance().coefficient() / layerDivisor(m));
     TrainConfig.Optimizer o = config.optimizer();
     this.optimizer = new AdamW(o.beta1(), o.beta2(), o.epsilon(), o.weightDecay(), o.clipNorm());
-    this.schedule =
-        new WarmupCosine(
-            o.learningRate(),
-            o.warmupSteps(),
-            (long) config.rounds() * config.localSteps(),
-            o.finalShare());
+    this.schedule = config.schedule();
     this.recent = new FrequencySync.RecentCounts(config.balance().recentBatches());
     this.counts = new long[m.numLayers()][m.numExperts()];
     this.gateMass = new double[m.numLayers()][m.numExperts()];

@@ -40,13 +40,7 @@ public final class ParameterAveraging implements AutoCloseable {
             Parameters.layout(plan.model()).size(),
             config.sliceMegabytes() << 20,
             Math.max(config.workers(), spark.defaultParallelism()));
-    TrainConfig.Optimizer o = config.optimizer();
-    this.schedule =
-        new WarmupCosine(
-            o.learningRate(),
-            o.warmupSteps(),
-            (long) config.rounds() * config.localSteps(),
-            o.finalShare());
+    this.schedule = config.schedule();
   }
 
   /**

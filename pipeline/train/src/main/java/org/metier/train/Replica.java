@@ -1,5 +1,6 @@
 package org.metier.train;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedDeque;
@@ -86,22 +87,11 @@ final class Replica implements AutoCloseable {
   }
 
   private Batch read(long position) {
-    int sequences = plan.train().batchSequences();
-    int length = plan.model().sequenceLength();
-    Batch batch =
-        new Batch(
-            sequences,
-            length,
-            new int[sequences * length],
-            new int[sequences * length],
-            new int[sequences * length]);
-    for (int i = 0; i < sequences; i++) {
-      TokenSequence sequence = shards.get(order.at(position + i));
-      System.arraycopy(sequence.tokens(), 0, batch.inputs(), i * length, length);
-      System.arraycopy(sequence.tokens(), 1, batch.targets(), i * length, length);
-      System.arraycopy(sequence.documentStart(), 0, batch.documentStart(), i * length, length);
+    List<TokenSequence> sequences = new ArrayList<>();
+    for (int i = 0; i < plan.train().batchSequences(); i++) {
+      sequences.add(shards.get(order.at(position + i)));
     }
-    return batch;
+    return PackedBatch.of(sequences, plan.model().sequenceLength());
   }
 
   private static boolean closeAll(ConcurrentLinkedDeque<Replica> idle) {

@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import org.metier.model.optim.WarmupCosine;
 
 /**
  * The {@code train} section of a run.
@@ -130,6 +131,13 @@ public record TrainConfig(
         sliceMegabytes >= 1 && sliceMegabytes <= 64,
         "sliceMegabytes must lie between 1 and 64, is %s",
         sliceMegabytes);
+  }
+
+  /** Learning rate over the whole run. */
+  WarmupCosine schedule() {
+    long steps = (long) rounds * localSteps;
+    return new WarmupCosine(
+        optimizer.learningRate, optimizer.warmupSteps, steps, optimizer.finalShare);
   }
 
   /**
