@@ -14,8 +14,8 @@ final class AdamW {
 
   static void update(
       Tensor value, Tensor gradient, Tensor firstMoment, Tensor secondMoment, AdamWStep step) {
-    for (int from = 0; from < value.size(); from += Elementwise.PIECE) {
-      int count = Math.min(Elementwise.PIECE, value.size() - from);
+    for (int from = 0, count; from < value.size(); from += count) {
+      count = Math.min(Elementwise.PIECE, value.size() - from);
       update(
           Views.piece(value, from, count),
           Views.piece(gradient, from, count),

@@ -27,8 +27,8 @@ final class Elementwise {
   }
 
   static void addScaled(Tensor target, double factor, Tensor source) {
-    for (int done = 0; done < target.size(); done += PIECE) {
-      int count = Math.min(PIECE, target.size() - done);
+    for (int done = 0, count; done < target.size(); done += count) {
+      count = Math.min(PIECE, target.size() - done);
       try (INDArray scaled = Views.piece(source, done, count).mul(factor)) {
         Views.piece(target, done, count).addi(scaled);
       }
@@ -37,8 +37,9 @@ final class Elementwise {
 
   static double squaredNorm(Tensor x) {
     double sum = 0;
-    for (int done = 0; done < x.size(); done += PIECE) {
-      sum += squaredNorm(x, done, Math.min(PIECE, x.size() - done));
+    for (int done = 0, count; done < x.size(); done += count) {
+      count = Math.min(PIECE, x.size() - done);
+      sum += squaredNorm(x, done, count);
     }
     return sum;
   }

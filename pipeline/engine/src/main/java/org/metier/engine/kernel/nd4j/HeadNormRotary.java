@@ -14,6 +14,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  */
 final class HeadNormRotary implements AutoCloseable {
   private Angles angles = new Angles(0, 0, 0);
+  private Temporaries tables = new Temporaries(); // live until other angles are asked for
   private INDArray cosines;
   private INDArray sines;
 
@@ -160,7 +161,8 @@ final class HeadNormRotary implements AutoCloseable {
     if (wanted.equals(angles)) {
       return;
     }
-    close();
+    tables.close();
+    tables = new Temporaries();
     int half = wanted.headDim / 2;
     double[] cos = new double[wanted.sequence * half];
     double[] sin = new double[wanted.sequence * half];
@@ -171,16 +173,13 @@ final class HeadNormRotary implements AutoCloseable {
         sin[position * half + i] = Math.sin(phi);
       }
     }
-    cosines = Transfer.fromHost(cos, type, 1, wanted.sequence, 1, half);
-    sines = Transfer.fromHost(sin, type, 1, wanted.sequence, 1, half);
+    cosines = tables.keep(Transfer.fromHost(cos, type, 1, wanted.sequence, 1, half));
+    sines = tables.keep(Transfer.fromHost(sin, type, 1, wanted.sequence, 1, half));
     angles = wanted;
   }
 
   @Override
   public void close() {
-    if (cosines != null) {
-      cosines.close();
-      sines.close();
-    }
+    tables.close();
   }
 }

@@ -14,9 +14,9 @@ final class Transfer {
   private Transfer() {}
 
   static void upload(Tensor target, float[] source, int sourceOffset) {
-    for (int done = 0; done < target.size(); done += PIECE) {
+    for (int done = 0, count; done < target.size(); done += count) {
+      count = Math.min(PIECE, target.size() - done);
       int start = sourceOffset + done;
-      int count = Math.min(PIECE, target.size() - done);
       try (INDArray staged =
           Nd4j.createFromArray(Arrays.copyOfRange(source, start, start + count))) {
         Views.piece(target, done, count).assign(staged);
@@ -25,9 +25,9 @@ final class Transfer {
   }
 
   static void upload(Tensor target, double[] source, int sourceOffset) {
-    for (int done = 0; done < target.size(); done += PIECE) {
+    for (int done = 0, count; done < target.size(); done += count) {
+      count = Math.min(PIECE, target.size() - done);
       int start = sourceOffset + done;
-      int count = Math.min(PIECE, target.size() - done);
       try (INDArray staged =
           Nd4j.createFromArray(Arrays.copyOfRange(source, start, start + count))) {
         Views.piece(target, done, count).assign(staged);
@@ -36,8 +36,8 @@ final class Transfer {
   }
 
   static void download(float[] target, int targetOffset, Tensor source) {
-    for (int done = 0; done < source.size(); done += PIECE) {
-      int count = Math.min(PIECE, source.size() - done);
+    for (int done = 0, count; done < source.size(); done += count) {
+      count = Math.min(PIECE, source.size() - done);
       try (INDArray staged = copy(Views.piece(source, done, count), DataType.FLOAT)) {
         staged.data().asNioFloat().get(target, targetOffset + done, count);
       }
@@ -45,8 +45,8 @@ final class Transfer {
   }
 
   static void download(double[] target, int targetOffset, Tensor source) {
-    for (int done = 0; done < source.size(); done += PIECE) {
-      int count = Math.min(PIECE, source.size() - done);
+    for (int done = 0, count; done < source.size(); done += count) {
+      count = Math.min(PIECE, source.size() - done);
       try (INDArray staged = copy(Views.piece(source, done, count), DataType.DOUBLE)) {
         staged.data().asNioDouble().get(target, targetOffset + done, count);
       }
