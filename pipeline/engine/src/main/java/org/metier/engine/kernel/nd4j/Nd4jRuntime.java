@@ -4,8 +4,8 @@ import org.metier.engine.kernel.Kernels;
 import org.nd4j.linalg.api.buffer.DataType;
 
 /**
- * The way to {@link Nd4jKernels} for callers that may run without ND4J on the class path: no type of
- * ND4J is in the signature, and a missing class or native library becomes one clear line.
+ * The way to {@link Nd4jKernels} for callers that may run without ND4J on the class path: no type
+ * of ND4J is in the signature, and a missing class or native library becomes one clear line.
  */
 public final class Nd4jRuntime {
   private Nd4jRuntime() {}

@@ -7,8 +7,9 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
 /**
- * Arrays with a common end of life, most often that of one op. ND4J frees device memory when the garbage collector finds
- * their small Java objects, which may be far too late; here it is freed when the scope ends.
+ * Arrays with a common end of life, most often that of one op. ND4J frees device memory when the
+ * garbage collector finds their small Java objects, which may be far too late; here it is freed
+ * when the scope ends.
  */
 final class Temporaries implements AutoCloseable {
   private final List<INDArray> arrays = new ArrayList<>();

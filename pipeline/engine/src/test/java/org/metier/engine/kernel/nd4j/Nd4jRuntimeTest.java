@@ -114,11 +114,7 @@ class Nd4jRuntimeTest {
     String java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
     Process process =
         new ProcessBuilder(
-                java,
-                "--add-modules=jdk.incubator.vector",
-                "-cp",
-                classPath,
-                main.getName())
+                java, "--add-modules=jdk.incubator.vector", "-cp", classPath, main.getName())
             .redirectError(ProcessBuilder.Redirect.DISCARD)
             .start();
     String output = new String(process.getInputStream().readAllBytes());
