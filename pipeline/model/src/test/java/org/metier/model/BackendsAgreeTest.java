@@ -40,8 +40,8 @@ class BackendsAgreeTest {
 
   @Test
   void lossAndGradientsOfTheNd4jBackendAreTheReference() {
-    assertIsTheReference(step(Nd4jRuntime.open(Precision.DOUBLE)), DOUBLE_TOLERANCE);
-    assertIsTheReference(step(Nd4jRuntime.open(Precision.FLOAT)), TOLERANCE);
+    assertIsTheReference(step(Nd4jRuntime.open(Precision.DOUBLE, 2)), DOUBLE_TOLERANCE);
+    assertIsTheReference(step(Nd4jRuntime.open(Precision.FLOAT, 2)), TOLERANCE);
   }
 
   private static void assertIsTheReference(Step actual, double tolerance) {
@@ -72,10 +72,10 @@ class BackendsAgreeTest {
   /** Also while another worker of the same process keeps ND4J's threads busy. */
   @Test
   void twoStepsOfTheNd4jBackendGiveTheSameBits() throws Exception {
-    Step alone = step(Nd4jRuntime.open(Precision.FLOAT));
+    Step alone = step(Nd4jRuntime.open(Precision.FLOAT, 2));
     ExecutorService workers = Executors.newFixedThreadPool(2);
     try {
-      Callable<Step> step = () -> step(Nd4jRuntime.open(Precision.FLOAT));
+      Callable<Step> step = () -> step(Nd4jRuntime.open(Precision.FLOAT, 2));
       for (Future<Step> worker : workers.invokeAll(List.of(step, step, step, step))) {
         assertThat(worker.get().loss).isEqualTo(alone.loss);
         assertThat(worker.get().gradients).isEqualTo(alone.gradients);

@@ -8,8 +8,7 @@ import java.io.Serializable;
  * @param data directory that {@code prepare} wrote
  * @param backend kernels: {@code cpu}, {@code nd4j} or {@code reference}
  * @param workers W, replicas that train side by side, one Spark task each
- * @param threadsPerWorker threads of one replica's kernels; {@code nd4j} has its own number for the
- *     whole process (OMP_NUM_THREADS)
+ * @param threadsPerWorker threads of one replica's kernels
  * @param localSteps H, optimiser steps between two averagings
  * @param batchSequences B, sequences of one worker's micro-batch
  * @param rounds rounds of the whole run

@@ -33,7 +33,7 @@ record TrainPlan(
   static Kernels kernels(TrainConfig config) {
     return switch (config.backend()) {
       case CPU -> new CpuKernels(config.threadsPerWorker());
-      case ND4J -> Nd4jRuntime.open(Nd4jRuntime.Precision.FLOAT);
+      case ND4J -> Nd4jRuntime.open(Nd4jRuntime.Precision.FLOAT, config.threadsPerWorker());
       case REFERENCE -> new ReferenceKernels();
     };
   }

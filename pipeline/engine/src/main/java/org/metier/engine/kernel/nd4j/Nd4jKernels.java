@@ -18,8 +18,9 @@ import org.nd4j.linalg.factory.Nd4j;
  * device, but for what the seam itself wants on the host: routing, losses and norms. Written to be
  * clear and right; on a CPU the {@code cpu} backend is the fast one.
  *
- * <p>Each op frees what it allocates before it returns. The number of threads is ND4J's, for the
- * whole process: OMP_NUM_THREADS.
+ * <p>Each op frees what it allocates before it returns. Thread counts are ND4J's and hold for the
+ * whole process: the element-wise ops take the number that was asked for last, matrix products
+ * always one, since the BLAS setting is shared with the {@code cpu} backend.
  */
 public final class Nd4jKernels implements Kernels {
   private final DataType type;
@@ -28,13 +29,18 @@ public final class Nd4jKernels implements Kernels {
 
   /**
    * @param type FLOAT or DOUBLE
+   * @param threads of ND4J's element-wise ops on the processor, for the whole process; at least 1
    */
-  public Nd4jKernels(DataType type) {
+  public Nd4jKernels(DataType type, int threads) {
     if (type != DataType.FLOAT && type != DataType.DOUBLE) {
       throw new IllegalArgumentException("nd4j kernels run in FLOAT or DOUBLE, not in " + type);
     }
     this.type = type;
-    Nd4j.getExecutioner(); // loads the native library: what is missing shows now
+    // Loads the native library, so that what is missing shows now.
+    Nd4j.getEnvironment().setMaxThreads(threads);
+    Nd4j.getEnvironment().setMaxMasterThreads(threads);
+    // ND4J sets every OpenBLAS of the process to all cores when it is loaded.
+    Nd4j.factory().blas().setMaxThreads(1);
   }
 
   @Override

@@ -19,11 +19,13 @@ public final class Nd4jRuntime {
   /**
    * Kernels on the device of the ND4J backend that is on the class path.
    *
+   * @param threads of the element-wise ops, for the whole process; at least 1
    * @throws IllegalStateException naming what to add, if there is none or it cannot be loaded
    */
-  public static Kernels open(Precision precision) {
+  public static Kernels open(Precision precision, int threads) {
     try {
-      return new Nd4jKernels(precision == Precision.DOUBLE ? DataType.DOUBLE : DataType.FLOAT);
+      return new Nd4jKernels(
+          precision == Precision.DOUBLE ? DataType.DOUBLE : DataType.FLOAT, threads);
     } catch (LinkageError | RuntimeException e) {
       Throwable cause = e;
       while (cause.getCause() != null) {

@@ -12,7 +12,7 @@ class Nd4jKernelsTest {
   class InDouble extends KernelsContract {
     @Override
     protected Kernels kernels() {
-      return new Nd4jKernels(DataType.DOUBLE);
+      return new Nd4jKernels(DataType.DOUBLE, 2);
     }
 
     /** What the project asks for; 1e-16 per term leaves room for six digits of cancellation. */
@@ -26,7 +26,7 @@ class Nd4jKernelsTest {
   class InFloat extends KernelsContract {
     @Override
     protected Kernels kernels() {
-      return new Nd4jKernels(DataType.FLOAT);
+      return new Nd4jKernels(DataType.FLOAT, 1);
     }
 
     /** Sums of some hundred float terms, each rounded to 2^-24 = 6e-8 of the running sum. */
