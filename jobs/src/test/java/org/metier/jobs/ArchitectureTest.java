@@ -88,6 +88,17 @@ class ArchitectureTest {
     assertOneFileOfCpuKernels("dev.ludovic.netlib..", "org.bytedeco..");
   }
 
+  @Test
+  void nd4jStaysInItsBackend() {
+    check(
+        noClasses()
+            .that()
+            .resideOutsideOfPackage("org.metier.engine.kernel.nd4j..")
+            .should()
+            .dependOnClassesThat()
+            .resideInAPackage("org.nd4j.."));
+  }
+
   /** An incubator API and native code may change or fail: one file to look at, then. */
   private static void assertOneFileOfCpuKernels(String... packages) {
     Set<String> files = new TreeSet<>();

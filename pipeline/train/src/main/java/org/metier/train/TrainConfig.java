@@ -12,7 +12,7 @@ import org.metier.model.optim.WarmupCosine;
  * The {@code train} section of a run.
  *
  * @param data directory that {@code prepare} wrote
- * @param backend kernels: {@code cpu} or {@code reference}
+ * @param backend kernels: {@code cpu}, {@code nd4j} or {@code reference}
  * @param workers W, replicas that train side by side, one Spark task each
  * @param threadsPerWorker threads of one replica's kernels
  * @param localSteps H, optimiser steps between two averagings
@@ -42,6 +42,7 @@ public record TrainConfig(
   /** Where the kernels come from. */
   public enum Backend {
     CPU,
+    ND4J,
     REFERENCE
   }
 

@@ -5,6 +5,7 @@ import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.util.SerializableConfiguration;
 import org.metier.engine.kernel.Kernels;
 import org.metier.engine.kernel.cpu.CpuKernels;
+import org.metier.engine.kernel.nd4j.Nd4jRuntime;
 import org.metier.engine.kernel.reference.ReferenceKernels;
 import org.metier.model.ModelConfig;
 import org.metier.prep.shard.ShardManifest;
@@ -32,6 +33,7 @@ record TrainPlan(
   static Kernels kernels(TrainConfig config) {
     return switch (config.backend()) {
       case CPU -> new CpuKernels(config.threadsPerWorker());
+      case ND4J -> Nd4jRuntime.open(Nd4jRuntime.Precision.FLOAT, config.threadsPerWorker());
       case REFERENCE -> new ReferenceKernels();
     };
   }

@@ -1,0 +1,152 @@
+package org.metier.engine.kernel.nd4j;
+
+import java.util.Arrays;
+import org.metier.engine.kernel.Routing;
+import org.metier.engine.tensor.Tensor;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.ndarray.INDArray;
+
+/**
+ * Softmax over all experts and the choice of the k best (Shazeer et al., arXiv 1701.06538); z-loss
+ * of Zoph et al., arXiv 2202.08906; a bias on the choice alone as in Wang et al., arXiv 2408.15664.
+ * The formulas of the gradient are those of the reference's router.
+ *
+ * <p>The choice is made on the host, where {@link Routing} lives: T·E logits come down per layer.
+ */
+final class Router {
+  private Router() {}
+
+  static void forward(
+      Tensor probabilities,
+      Tensor gates,
+      Routing routing,
+      Tensor logits,
+      double[] selectionBias,
+      boolean normalize) {
+    int tokens = logits.dim(0);
+    int experts = routing.numExperts();
+    int topK = routing.topK();
+    try (Temporaries t = new Temporaries()) {
+      INDArray p = Views.of(probabilities);
+      p.assign(Views.of(logits));
+      double[] logSumExp = Transfer.toHost(Softmax.ofRows(t, p).logSumExp());
+      double[] probabilitySum = Transfer.toHost(t.keep(t.copy(p, DataType.DOUBLE).sum(0)));
+      System.arraycopy(probabilitySum, 0, routing.probabilitySum, 0, experts);
+
+      choose(routing, Transfer.toHost(Views.of(logits)), tokens, selectionBias);
+      int[] flatIndex = new int[tokens * topK];
+      for (int slot = 0; slot < flatIndex.length; slot++) {
+        flatIndex[slot] = slot / topK * experts + routing.expertOfSlot[slot];
+      }
+      Ops.gatherRows(
+          Views.as(gates, tokens * topK, 1),
+          Views.as(probabilities, tokens * experts, 1),
+          flatIndex);
+      INDArray g = Views.of(gates);
+      INDArray chosenSum = t.keep(g.sum(true, 1));
+      if (normalize) {
+        g.divi(chosenSum);
+      }
+      count(routing, Transfer.toHost(g), Transfer.toHost(chosenSum), logSumExp);
+    }
+    routing.sortByExpert(tokens);
+  }
+
+  /** Writes the k best experts of each token, best first; ties go to the lower number. */
+  private static void choose(Routing routing, double[] logits, int tokens, double[] selectionBias) {
+    int experts = routing.numExperts();
+    int topK = routing.topK();
+    double[] scores = new double[experts];
+    for (int t = 0; t < tokens; t++) {
+      for (int e = 0; e < experts; e++) {
+        scores[e] = logits[t * experts + e] + selectionBias[e];
+      }
+      for (int j = 0; j < topK; j++) {
+        int best = -1;
+        for (int e = 0; e < experts; e++) {
+          if (!taken(routing, t * topK, j, e) && (best < 0 || scores[e] > scores[best])) {
+            best = e;
+          }
+        }
+        routing.expertOfSlot[t * topK + j] = best;
+      }
+    }
+  }
+
+  private static boolean taken(Routing routing, int firstSlot, int count, int expert) {
+    for (int slot = firstSlot; slot < firstSlot + count; slot++) {
+      if (routing.expertOfSlot[slot] == expert) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private static void count(
+      Routing routing, double[] gates, double[] chosenSum, double[] logSumExp) {
+    Arrays.fill(routing.gateMass, 0);
+    for (int slot = 0; slot < gates.length; slot++) {
+      routing.gateMass[routing.expertOfSlot[slot]] += gates[slot];
+    }
+    routing.scoreSum = 0;
+    routing.squaredLogSumExp = 0;
+    for (int t = 0; t < logSumExp.length; t++) {
+      routing.scoreSum += chosenSum[t];
+      routing.squaredLogSumExp += logSumExp[t] * logSumExp[t];
+    }
+  }
+
+  static void backward(
+      Tensor dLogits,
+      Tensor dGates,
+      Tensor probabilities,
+      Tensor gates,
+      Routing routing,
+      Tensor logits,
+      boolean normalize,
+      double[] meanProbabilityGradient,
+      double zLossCoefficient) {
+    int tokens = logits.dim(0);
+    int experts = routing.numExperts();
+    try (Temporaries t = new Temporaries()) {
+      INDArray p = Views.of(probabilities);
+      INDArray ofMeans =
+          t.keep(Transfer.fromHost(meanProbabilityGradient, p.dataType(), 1, experts));
+      INDArray dP = t.zeros(p.dataType(), tokens, experts);
+      dP.addi(ofMeans.divi(tokens));
+      if (!normalize) {
+        addToChosen(t, dP, t.copy(Views.of(dGates)), routing);
+      }
+      dP.subi(t.keep(t.keep(dP.mul(p)).sum(true, 1)));
+      if (zLossCoefficient != 0) {
+        INDArray logSumExp = Softmax.ofRows(t, t.copy(Views.of(logits))).logSumExp();
+        dP.addi(logSumExp.muli(2 * zLossCoefficient / tokens));
+      }
+      INDArray dZ = Views.of(dLogits);
+      p.muli(dP, dZ);
+      if (normalize) {
+        INDArray g = Views.of(gates);
+        INDArray dG = t.copy(Views.of(dGates));
+        dG.subi(t.keep(t.keep(dG.mul(g)).sum(true, 1))).muli(g);
+        addToChosen(t, dZ, dG, routing);
+      }
+    }
+  }
+
+  /** {@code target[t, expert of (t, j)] += values[t, j]}: [T, E] and, row-major, [T, k]. */
+  private static void addToChosen(
+      Temporaries t, INDArray target, INDArray values, Routing routing) {
+    int topK = routing.topK();
+    int[] expert = new int[routing.tokens()];
+    INDArray chosen = t.array(target.dataType(), target.shape());
+    for (int j = 0; j < topK; j++) {
+      for (int token = 0; token < expert.length; token++) {
+        expert[token] = routing.expertOfSlot[token * topK + j];
+      }
+      Ops.oneHot(chosen, expert);
+      INDArray ofRank =
+          Views.strided(values, j, new long[] {expert.length, 1}, new long[] {topK, 1});
+      target.addi(chosen.muli(ofRank));
+    }
+  }
+}
