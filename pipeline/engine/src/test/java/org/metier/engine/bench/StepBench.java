@@ -11,6 +11,7 @@ import org.metier.engine.kernel.AttentionShape;
 import org.metier.engine.kernel.Kernels;
 import org.metier.engine.kernel.Routing;
 import org.metier.engine.kernel.cpu.CpuKernels;
+import org.metier.engine.tensor.Storage;
 import org.metier.engine.tensor.Tensor;
 
 /**
@@ -64,12 +65,16 @@ public final class StepBench {
     }
   }
 
+  private static final int ARENA = 1 << 25;
+
   private final Kernels kernels;
   private final Model model;
   private final LongSupplier clock;
   private final SplittableRandom random = new SplittableRandom(1);
   private final List<Op> layer = new ArrayList<>();
   private final List<Op> once = new ArrayList<>();
+  private Storage arena;
+  private int used;
 
   private StepBench(Kernels kernels, Model model, LongSupplier clock) {
     this.kernels = kernels;
@@ -90,8 +95,15 @@ public final class StepBench {
     }
   }
 
+  /** Tensors share storages as they do in an arena; each alone would start on a page of its own. */
   private Tensor tensor(double scale, int... shape) {
-    Tensor tensor = new Tensor(kernels.allocate(Tensor.sizeOf(shape)), 0, shape);
+    int size = (Tensor.sizeOf(shape) + 15) & ~15;
+    if (arena == null || used + size > arena.length()) {
+      arena = kernels.allocate(Math.max(size, ARENA));
+      used = 0;
+    }
+    Tensor tensor = new Tensor(arena, used, shape);
+    used += size;
     float[] values = new float[tensor.size()];
     for (int i = 0; i < values.length; i++) {
       values[i] = (float) (scale * (random.nextDouble() * 2 - 1));
@@ -268,6 +280,7 @@ public final class StepBench {
     double copy = copyRate();
     List<Op> ops = new ArrayList<>(layer);
     ops.addAll(once);
+    long allocated = 0;
     for (int step = -steps; step < steps; step++) {
       for (int i = 0; i < model.layers; i++) {
         layer.forEach(op -> time(op));
@@ -275,8 +288,10 @@ public final class StepBench {
       once.forEach(op -> time(op));
       if (step == -1) {
         ops.forEach(op -> op.nanos = 0);
+        allocated = allocatedBytes();
       }
     }
+    allocated = (allocatedBytes() - allocated) / steps;
     double total = ops.stream().mapToDouble(op -> op.nanos).sum() / steps;
     int tokens = model.batch * model.sequence;
     System.out.printf(
@@ -297,7 +312,15 @@ public final class StepBench {
           compute ? "GFLOP/s" : "GB/s   ",
           100 * rate / (compute ? product : copy));
     }
-    System.out.printf("everything but products and attention: %.1f %%%n", 100 * others / total);
+    System.out.printf(
+        "everything but products and attention: %.1f %%; %d bytes of garbage a step%n",
+        100 * others / total, allocated);
+  }
+
+  /** Vectors that the compiler left on the heap would show here. */
+  private static long allocatedBytes() {
+    return ((com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean())
+        .getThreadAllocatedBytes(Thread.currentThread().getId());
   }
 
   private void time(Op op) {

@@ -76,25 +76,37 @@ final class HeadNormRotary {
         (from, to, worker) -> {
           for (int t = from; t < to; t++) {
             int table = t % shape.sequence() * headDim;
-            for (int h = 0; h < normed; h++) {
-              int head = t * width + h * headDim;
-              boolean query = h < shape.heads();
-              float factor =
-                  RmsNorm.inverse(
-                      rows.dot(in, in0 + head, in, in0 + head, headDim), headDim, epsilon);
-              inverse[inverse0 + t * normed + h] = factor;
-              rows.normRotate(
-                  o,
-                  o0 + head,
-                  factor,
-                  in,
-                  in0 + head,
-                  query ? wq : wk,
-                  query ? queryWeight.offset() : keyWeight.offset(),
-                  rotation,
-                  table,
-                  headDim / 2);
-            }
+            int q = t * width;
+            int k = q + shape.queryWidth();
+            int scale = inverse0 + t * normed;
+            rows.normRotate(
+                o,
+                o0 + q,
+                inverse,
+                scale,
+                in,
+                in0 + q,
+                wq,
+                queryWeight.offset(),
+                rotation,
+                table,
+                headDim / 2,
+                shape.heads(),
+                epsilon);
+            rows.normRotate(
+                o,
+                o0 + k,
+                inverse,
+                scale + shape.heads(),
+                in,
+                in0 + k,
+                wk,
+                keyWeight.offset(),
+                rotation,
+                table,
+                headDim / 2,
+                shape.kvHeads(),
+                epsilon);
             int values = t * width + normed * headDim;
             System.arraycopy(in, in0 + values, o, o0 + values, shape.keyWidth());
           }
@@ -139,25 +151,43 @@ final class HeadNormRotary {
           Arrays.fill(partial, sums, sums + 2 * headDim, 0);
           for (int t = from; t < to; t++) {
             int table = t % shape.sequence() * headDim;
-            for (int h = 0; h < normed; h++) {
-              int head = t * width + h * headDim;
-              boolean query = h < shape.heads();
-              rows.normRotateBackward(
-                  dIn,
-                  dIn0 + head,
-                  partial,
-                  query ? sums : sums + headDim,
-                  dO,
-                  dO0 + head,
-                  inverse[inverse0 + t * normed + h],
-                  in,
-                  in0 + head,
-                  query ? wq : wk,
-                  query ? queryWeight.offset() : keyWeight.offset(),
-                  rotation,
-                  table,
-                  headDim / 2);
-            }
+            int q = t * width;
+            int k = q + shape.queryWidth();
+            int scale = inverse0 + t * normed;
+            rows.normRotateBackward(
+                dIn,
+                dIn0 + q,
+                partial,
+                sums,
+                dO,
+                dO0 + q,
+                inverse,
+                scale,
+                in,
+                in0 + q,
+                wq,
+                queryWeight.offset(),
+                rotation,
+                table,
+                headDim / 2,
+                shape.heads());
+            rows.normRotateBackward(
+                dIn,
+                dIn0 + k,
+                partial,
+                sums + headDim,
+                dO,
+                dO0 + k,
+                inverse,
+                scale + shape.heads(),
+                in,
+                in0 + k,
+                wk,
+                keyWeight.offset(),
+                rotation,
+                table,
+                headDim / 2,
+                shape.kvHeads());
             int values = t * width + normed * headDim;
             System.arraycopy(dO, dO0 + values, dIn, dIn0 + values, shape.keyWidth());
           }

@@ -75,22 +75,27 @@ interface Rows {
       int n);
 
   /**
-   * One head: {@code y = factor · x ⊙ w}, then pairs (y[i], y[i + half]) rotated by the angle whose
-   * cosine and sine lie at {@code table + i} and {@code table + half + i} of {@code rotation}.
+   * RMS norm and rotation of {@code heads} heads of one token, side by side in {@code x}: {@code y
+   * = x ⊙ w · inverse}, then pairs (y[i], y[i + half]) rotated by the angle whose cosine and sine
+   * lie at {@code table + i} and {@code table + half + i} of {@code rotation}. Leaves each head's
+   * {@code 1 / sqrt(mean x² + ε)} in {@code inverse}.
    */
   void normRotate(
       float[] out,
       int outOffset,
-      float factor,
+      float[] inverse,
+      int inverseOffset,
       float[] x,
       int xOffset,
       float[] w,
       int wOffset,
       float[] rotation,
       int table,
-      int half);
+      int half,
+      int heads,
+      double epsilon);
 
-  /** Backward pass of {@link #normRotate} and of the norm: overwrites dX, adds to dW. */
+  /** Backward pass of {@link #normRotate}: overwrites dX, adds to dW. */
   void normRotateBackward(
       float[] dX,
       int dXOffset,
@@ -98,14 +103,16 @@ interface Rows {
       int dWOffset,
       float[] dOut,
       int dOutOffset,
-      float inverse,
+      float[] inverse,
+      int inverseOffset,
       float[] x,
       int xOffset,
       float[] w,
       int wOffset,
       float[] rotation,
       int table,
-      int half);
+      int half,
+      int heads);
 
   /** {@code x = exp(x - shift)}; returns the sum. */
   float expAndSum(float[] x, int xOffset, float shift, int n);

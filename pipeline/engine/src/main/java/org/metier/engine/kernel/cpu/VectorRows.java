@@ -7,7 +7,6 @@ import static jdk.incubator.vector.FloatVector.zero;
 import jdk.incubator.vector.DoubleVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
-import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
@@ -20,31 +19,31 @@ final class VectorRows implements Rows {
   private static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
   private static final int LANES = SPECIES.length();
   private static final VectorSpecies<Double> DOUBLES = DoubleVector.SPECIES_PREFERRED;
-  private static final VectorShuffle<Float> BY_8 = rotation(8);
-  private static final VectorShuffle<Float> BY_4 = rotation(4);
-  private static final VectorShuffle<Float> BY_2 = rotation(2);
-  private static final VectorShuffle<Float> BY_1 = rotation(1);
   private static final ScalarRows TAIL = new ScalarRows();
 
-  private static VectorShuffle<Float> rotation(int by) {
-    return VectorShuffle.fromOp(SPECIES, lane -> (lane + by) % LANES);
-  }
+  /** Where a vector's lanes are laid down to be summed; 0 beyond them. */
+  private static final ThreadLocal<float[]> LAID_DOWN =
+      ThreadLocal.withInitial(() -> new float[Math.max(16, LANES)]);
 
+  /**
+   * The sum of the lanes. By way of memory, since the order of the API's own reduction is left
+   * open, and its shuffles check their indices in a way that may leave vectors as objects on the
+   * heap.
+   */
   private static float sum(FloatVector v) {
-    FloatVector sum = v;
-    if (LANES >= 16) {
-      sum = sum.add(sum.rearrange(BY_8));
+    float[] lanes = LAID_DOWN.get();
+    v.intoArray(lanes, 0);
+    float a = 0;
+    float b = 0;
+    float c = 0;
+    float d = 0;
+    for (int i = 0; i < lanes.length; i += 4) {
+      a += lanes[i];
+      b += lanes[i + 1];
+      c += lanes[i + 2];
+      d += lanes[i + 3];
     }
-    if (LANES >= 8) {
-      sum = sum.add(sum.rearrange(BY_4));
-    }
-    if (LANES >= 4) {
-      sum = sum.add(sum.rearrange(BY_2));
-    }
-    if (LANES >= 2) {
-      sum = sum.add(sum.rearrange(BY_1));
-    }
-    return sum.lane(0);
+    return (a + b) + (c + d);
   }
 
   /** {@link ScalarRows#exp} in every lane; x is at most {@link ScalarRows#EXP_MAX}. */
@@ -269,28 +268,50 @@ final class VectorRows implements Rows {
   public void normRotate(
       float[] out,
       int outOffset,
-      float factor,
+      float[] inverse,
+      int inverseOffset,
       float[] x,
       int xOffset,
       float[] w,
       int wOffset,
       float[] rotation,
       int table,
-      int half) {
+      int half,
+      int heads,
+      double epsilon) {
     if (half % LANES != 0) {
-      TAIL.normRotate(out, outOffset, factor, x, xOffset, w, wOffset, rotation, table, half);
+      TAIL.normRotate(
+          out,
+          outOffset,
+          inverse,
+          inverseOffset,
+          x,
+          xOffset,
+          w,
+          wOffset,
+          rotation,
+          table,
+          half,
+          heads,
+          epsilon);
       return;
     }
-    for (int i = 0; i < half; i += LANES) {
-      int j = half + i;
-      FloatVector a =
-          fromArray(SPECIES, x, xOffset + i).mul(factor).mul(fromArray(SPECIES, w, wOffset + i));
-      FloatVector b =
-          fromArray(SPECIES, x, xOffset + j).mul(factor).mul(fromArray(SPECIES, w, wOffset + j));
-      FloatVector cos = fromArray(SPECIES, rotation, table + i);
-      FloatVector sin = fromArray(SPECIES, rotation, table + j);
-      a.fma(cos, b.mul(sin).neg()).intoArray(out, outOffset + i);
-      b.fma(cos, a.mul(sin)).intoArray(out, outOffset + j);
+    for (int h = 0; h < heads; h++) {
+      int in = xOffset + 2 * h * half;
+      int to = outOffset + 2 * h * half;
+      float factor = RmsNorm.inverse(dot(x, in, x, in, 2 * half), 2 * half, epsilon);
+      inverse[inverseOffset + h] = factor;
+      for (int i = 0; i < half; i += LANES) {
+        int j = half + i;
+        FloatVector a =
+            fromArray(SPECIES, x, in + i).mul(factor).mul(fromArray(SPECIES, w, wOffset + i));
+        FloatVector b =
+            fromArray(SPECIES, x, in + j).mul(factor).mul(fromArray(SPECIES, w, wOffset + j));
+        FloatVector cos = fromArray(SPECIES, rotation, table + i);
+        FloatVector sin = fromArray(SPECIES, rotation, table + j);
+        a.fma(cos, b.mul(sin).neg()).intoArray(out, to + i);
+        b.fma(cos, a.mul(sin)).intoArray(out, to + j);
+      }
     }
   }
 
@@ -302,14 +323,16 @@ final class VectorRows implements Rows {
       int dWOffset,
       float[] dOut,
       int dOutOffset,
-      float inverse,
+      float[] inverse,
+      int inverseOffset,
       float[] x,
       int xOffset,
       float[] w,
       int wOffset,
       float[] rotation,
       int table,
-      int half) {
+      int half,
+      int heads) {
     if (half % LANES != 0) {
       TAIL.normRotateBackward(
           dX,
@@ -319,42 +342,50 @@ final class VectorRows implements Rows {
           dOut,
           dOutOffset,
           inverse,
+          inverseOffset,
           x,
           xOffset,
           w,
           wOffset,
           rotation,
           table,
-          half);
+          half,
+          heads);
       return;
     }
-    FloatVector dot = zero(SPECIES);
-    for (int i = 0; i < half; i += LANES) {
-      int j = half + i;
-      FloatVector cos = fromArray(SPECIES, rotation, table + i);
-      FloatVector sin = fromArray(SPECIES, rotation, table + j);
-      FloatVector turnedA = fromArray(SPECIES, dOut, dOutOffset + i);
-      FloatVector turnedB = fromArray(SPECIES, dOut, dOutOffset + j);
-      // The transpose of a rotation turns back.
-      FloatVector da = turnedA.fma(cos, turnedB.mul(sin));
-      FloatVector db = turnedB.fma(cos, turnedA.mul(sin).neg());
-      FloatVector a = fromArray(SPECIES, x, xOffset + i).mul(inverse);
-      FloatVector b = fromArray(SPECIES, x, xOffset + j).mul(inverse);
-      da.fma(a, fromArray(SPECIES, dW, dWOffset + i)).intoArray(dW, dWOffset + i);
-      db.fma(b, fromArray(SPECIES, dW, dWOffset + j)).intoArray(dW, dWOffset + j);
-      da = da.mul(fromArray(SPECIES, w, wOffset + i));
-      db = db.mul(fromArray(SPECIES, w, wOffset + j));
-      dot = da.fma(a, db.fma(b, dot));
-      da.intoArray(dX, dXOffset + i);
-      db.intoArray(dX, dXOffset + j);
-    }
-    FloatVector minusMean = broadcast(SPECIES, -(sum(dot) / (2 * half)));
-    for (int i = 0; i < 2 * half; i += LANES) {
-      FloatVector normed = fromArray(SPECIES, x, xOffset + i).mul(inverse);
-      minusMean
-          .fma(normed, fromArray(SPECIES, dX, dXOffset + i))
-          .mul(inverse)
-          .intoArray(dX, dXOffset + i);
+    for (int h = 0; h < heads; h++) {
+      int target = dXOffset + 2 * h * half;
+      int source = dOutOffset + 2 * h * half;
+      int in = xOffset + 2 * h * half;
+      float factor = inverse[inverseOffset + h];
+      FloatVector dot = zero(SPECIES);
+      for (int i = 0; i < half; i += LANES) {
+        int j = half + i;
+        FloatVector cos = fromArray(SPECIES, rotation, table + i);
+        FloatVector sin = fromArray(SPECIES, rotation, table + j);
+        FloatVector turnedA = fromArray(SPECIES, dOut, source + i);
+        FloatVector turnedB = fromArray(SPECIES, dOut, source + j);
+        // The transpose of a rotation turns back.
+        FloatVector da = turnedA.fma(cos, turnedB.mul(sin));
+        FloatVector db = turnedB.fma(cos, turnedA.mul(sin).neg());
+        FloatVector a = fromArray(SPECIES, x, in + i).mul(factor);
+        FloatVector b = fromArray(SPECIES, x, in + j).mul(factor);
+        da.fma(a, fromArray(SPECIES, dW, dWOffset + i)).intoArray(dW, dWOffset + i);
+        db.fma(b, fromArray(SPECIES, dW, dWOffset + j)).intoArray(dW, dWOffset + j);
+        da = da.mul(fromArray(SPECIES, w, wOffset + i));
+        db = db.mul(fromArray(SPECIES, w, wOffset + j));
+        dot = da.fma(a, db.fma(b, dot));
+        da.intoArray(dX, target + i);
+        db.intoArray(dX, target + j);
+      }
+      FloatVector minusMean = broadcast(SPECIES, -(sum(dot) / (2 * half)));
+      for (int i = 0; i < 2 * half; i += LANES) {
+        FloatVector normed = fromArray(SPECIES, x, in + i).mul(factor);
+        minusMean
+            .fma(normed, fromArray(SPECIES, dX, target + i))
+            .mul(factor)
+            .intoArray(dX, target + i);
+      }
     }
   }
 
