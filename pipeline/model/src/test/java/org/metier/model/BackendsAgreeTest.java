@@ -40,7 +40,8 @@ class BackendsAgreeTest {
   @ParameterizedTest
   @ValueSource(ints = {1, 2})
   void lossAndGradientsOfTheCpuBackendAreTheReference(int threads) {
-    assertAgree(ODD, step(new ReferenceKernels(), ODD), step(new CpuKernels(threads), ODD), TOLERANCE);
+    assertAgree(
+        ODD, step(new ReferenceKernels(), ODD), step(new CpuKernels(threads), ODD), TOLERANCE);
   }
 
   @Test
