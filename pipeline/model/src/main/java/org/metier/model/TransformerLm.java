@@ -48,7 +48,7 @@ public final class TransformerLm {
       Tensor dStream,
       Tensor dNormed,
       AttentionLayer.Gradients attentionGradients,
-      MoeLayer.Gradients expertGradients) {
+      MoeLayer.Scratch expertScratch) {
 
     static Activations take(Workspace w, ModelConfig c, int tokens) {
       int layers = c.numLayers();
@@ -66,11 +66,11 @@ public final class TransformerLm {
       Tensor inverseRms = w.take(tokens);
       Tensor dStream = w.take(tokens, c.hiddenSize());
       Tensor dNormed = w.take(tokens, c.hiddenSize());
-      // Backward passes of the two halves never overlap in time, so their scratch shares memory.
+      // The two halves of a block never run at the same time, so what they need shares memory.
       int mark = w.mark();
       var attentionGradients = AttentionLayer.Gradients.take(w, c, tokens);
       w.release(mark);
-      var expertGradients = MoeLayer.Gradients.take(w, c, tokens);
+      var expertScratch = MoeLayer.Scratch.take(w, c, tokens);
       return new Activations(
           stream,
           normed,
@@ -80,7 +80,7 @@ public final class TransformerLm {
           dStream,
           dNormed,
           attentionGradients,
-          expertGradients);
+          expertScratch);
     }
   }
 
@@ -115,7 +115,7 @@ public final class TransformerLm {
               l,
               tokens,
               activations.experts[l],
-              activations.expertGradients);
+              activations.expertScratch);
     }
   }
 

@@ -190,40 +190,51 @@ public interface Kernels extends AutoCloseable {
       double[] meanProbabilityGradient,
       double zLossCoefficient);
 
-  // ---- dispatch and combine ----
-
-  /** {@code out[row] = x[token of row]}; out [R, d], x [T, d]. */
-  void dispatch(Tensor out, Tensor x, Routing routing);
-
-  /** {@code dX[t] = Σ over the rows of t of dOut[row]}. */
-  void dispatchBackward(Tensor dX, Tensor dOut, Routing routing);
-
-  /** {@code out[t] = residual[t] + Σ_j gates[t, j] · y[row of (t, j)]}; y [R, d]. */
-  void combine(Tensor out, Tensor residual, Tensor y, Tensor gates, Routing routing);
-
-  /**
-   * {@code dY[row] = gate · dOut[t]}, {@code dGates[t, j] = ⟨y[row of (t, j)], dOut[t]⟩}; the
-   * residual's gradient is {@code dOut} itself and left to the caller.
-   */
-  void combineBackward(
-      Tensor dY, Tensor dGates, Tensor dOut, Tensor y, Tensor gates, Routing routing);
-
   // ---- experts ----
 
-  /** For each expert e: {@code out[rows of e] = x[rows of e] w[e]ᵀ}; w [E, n, m]. */
-  void groupedLinear(Tensor out, Tensor x, Tensor w, Routing routing);
+  /**
+   * Every token's chosen experts: {@code out[t] = residual[t] + Σ_j gates[t, j] · down_e (silu(g) ⊙
+   * u)} with e the j-th expert of t and {@code [g | u] = gateUp_e x[t]}. From tokens to tokens in
+   * one op, so that a backend may keep an expert's rows in its fastest memory all the way; an expert
+   * without rows costs nothing.
+   *
+   * @param out [T, d]
+   * @param gateUp [R, 2f] in dispatched order, kept for the backward pass
+   * @param work [R, d], working memory: content undefined before and after
+   * @param residual [T, d]
+   * @param x [T, d]
+   * @param gates [T, k]
+   * @param gateUpWeight [E, 2f, d]
+   * @param downWeight [E, d, f]
+   */
+  void experts(
+      Tensor out,
+      Tensor gateUp,
+      Tensor work,
+      Tensor residual,
+      Tensor x,
+      Tensor gates,
+      Tensor gateUpWeight,
+      Tensor downWeight,
+      Routing routing);
 
-  /** For each expert e: {@code dX[rows of e] = dOut[rows of e] w[e]}. */
-  void groupedLinearInputGradient(Tensor dX, Tensor dOut, Tensor w, Routing routing);
-
-  /** For each expert e: {@code dW[e] += dOut[rows of e]ᵀ x[rows of e]}. */
-  void groupedLinearWeightGradient(Tensor dW, Tensor dOut, Tensor x, Routing routing);
-
-  /** {@code out = silu(g) ⊙ u} with gateUp = [g | u]; out [R, f], gateUp [R, 2f]. */
-  void swiGlu(Tensor out, Tensor gateUp);
-
-  /** Overwrites {@code dGateUp} [R, 2f]. */
-  void swiGluBackward(Tensor dGateUp, Tensor dOut, Tensor gateUp);
+  /**
+   * Overwrites {@code dX} [T, d] and {@code dGates} [T, k], adds to the weights' gradients; the
+   * residual's gradient is {@code dOut} itself and left to the caller.
+   */
+  void expertsBackward(
+      Tensor dX,
+      Tensor dGates,
+      Tensor dGateUpWeight,
+      Tensor dDownWeight,
+      Tensor work,
+      Tensor dOut,
+      Tensor gateUp,
+      Tensor x,
+      Tensor gates,
+      Tensor gateUpWeight,
+      Tensor downWeight,
+      Routing routing);
 
   // ---- loss ----
 

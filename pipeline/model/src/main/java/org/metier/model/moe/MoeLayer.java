@@ -22,7 +22,7 @@ public final class MoeLayer {
   private final Parameter gateUp;
   private final Parameter down;
   private final Saved saved;
-  private final Gradients gradients;
+  private final Scratch scratch;
   private final Routing routing;
   private final double[] selectionBias;
 
@@ -34,10 +34,7 @@ public final class MoeLayer {
    * @param logits [T, E]
    * @param probabilities [T, E]
    * @param gates [T, k]
-   * @param dispatched [R, d] with R = T·k
-   * @param gateUp [R, 2f]
-   * @param hidden [R, f]
-   * @param expertOut [R, d]
+   * @param gateUp [R, 2f] with R = T·k
    */
   public record Saved(
       Tensor normed,
@@ -45,10 +42,7 @@ public final class MoeLayer {
       Tensor logits,
       Tensor probabilities,
       Tensor gates,
-      Tensor dispatched,
-      Tensor gateUp,
-      Tensor hidden,
-      Tensor expertOut) {
+      Tensor gateUp) {
     /** Takes the tensors for up to {@code tokens} tokens. */
     public static Saved take(Workspace w, ModelConfig c, int tokens) {
       int rows = Math.multiplyExact(tokens, c.topK());
@@ -58,32 +52,26 @@ public final class MoeLayer {
           w.take(tokens, c.numExperts()),
           w.take(tokens, c.numExperts()),
           w.take(tokens, c.topK()),
-          w.take(rows, c.hiddenSize()),
-          w.take(rows, 2 * c.expertSize()),
-          w.take(rows, c.expertSize()),
-          w.take(rows, c.hiddenSize()));
+          w.take(rows, 2 * c.expertSize()));
     }
   }
 
-  /** Gradients that live within one backward call; all layers share them. */
-  public record Gradients(
-      Tensor normed,
-      Tensor logits,
-      Tensor gates,
-      Tensor dispatched,
-      Tensor gateUp,
-      Tensor hidden,
-      Tensor expertOut) {
+  /**
+   * Memory that lives within one call; all layers share it.
+   *
+   * @param normed gradient [T, d]
+   * @param logits gradient [T, E]
+   * @param gates gradient [T, k]
+   * @param experts [R, d], the experts' working memory
+   */
+  public record Scratch(Tensor normed, Tensor logits, Tensor gates, Tensor experts) {
     /** Takes the tensors for up to {@code tokens} tokens. */
-    public static Gradients take(Workspace w, ModelConfig c, int tokens) {
+    public static Scratch take(Workspace w, ModelConfig c, int tokens) {
       int rows = Math.multiplyExact(tokens, c.topK());
-      return new Gradients(
+      return new Scratch(
           w.take(tokens, c.hiddenSize()),
           w.take(tokens, c.numExperts()),
           w.take(tokens, c.topK()),
-          w.take(rows, c.hiddenSize()),
-          w.take(rows, 2 * c.expertSize()),
-          w.take(rows, c.expertSize()),
           w.take(rows, c.hiddenSize()));
     }
   }
@@ -95,7 +83,7 @@ public final class MoeLayer {
       int layer,
       int maxTokens,
       Saved saved,
-      Gradients gradients) {
+      Scratch scratch) {
     this.kernels = kernels;
     this.config = config;
     int d = config.hiddenSize();
@@ -107,7 +95,7 @@ public final class MoeLayer {
     this.gateUp = Parameter.span(parameters, Parameters.expert(layer, 0, "gate_proj"), e, 2 * f, d);
     this.down = Parameter.span(parameters, Parameters.expert(layer, 0, "down_proj"), e, d, f);
     this.saved = saved;
-    this.gradients = gradients;
+    this.scratch = scratch;
     this.routing = new Routing(maxTokens, e, config.topK());
     this.selectionBias = new double[e];
   }
@@ -134,11 +122,16 @@ public final class MoeLayer {
     kernels.linear(s.logits, s.normed, router.value(), false);
     kernels.route(
         s.probabilities, s.gates, routing, s.logits, selectionBias, config.normalizeGates());
-    kernels.dispatch(s.dispatched, s.normed, routing);
-    kernels.groupedLinear(s.gateUp, s.dispatched, gateUp.value(), routing);
-    kernels.swiGlu(s.hidden, s.gateUp);
-    kernels.groupedLinear(s.expertOut, s.hidden, down.value(), routing);
-    kernels.combine(out, x, s.expertOut, s.gates, routing);
+    kernels.experts(
+        out,
+        s.gateUp,
+        scratch.experts.firstRows(routing.rows()),
+        x,
+        s.normed,
+        s.gates,
+        gateUp.value(),
+        down.value(),
+        routing);
   }
 
   /**
@@ -150,14 +143,20 @@ public final class MoeLayer {
   public void backward(
       Tensor dX, Tensor x, double[] meanProbabilityGradient, double zLossCoefficient) {
     Saved s = firstRows(saved, x.rows());
-    Gradients g = firstRows(gradients, x.rows());
-    kernels.combineBackward(g.expertOut, g.gates, dX, s.expertOut, s.gates, routing);
-    kernels.groupedLinearWeightGradient(down.gradient(), g.expertOut, s.hidden, routing);
-    kernels.groupedLinearInputGradient(g.hidden, g.expertOut, down.value(), routing);
-    kernels.swiGluBackward(g.gateUp, g.hidden, s.gateUp);
-    kernels.groupedLinearWeightGradient(gateUp.gradient(), g.gateUp, s.dispatched, routing);
-    kernels.groupedLinearInputGradient(g.dispatched, g.gateUp, gateUp.value(), routing);
-    kernels.dispatchBackward(g.normed, g.dispatched, routing);
+    Scratch g = firstRows(scratch, x.rows());
+    kernels.expertsBackward(
+        g.normed,
+        g.gates,
+        gateUp.gradient(),
+        down.gradient(),
+        g.experts,
+        dX,
+        s.gateUp,
+        s.normed,
+        s.gates,
+        gateUp.value(),
+        down.value(),
+        routing);
     kernels.routeBackward(
         g.logits,
         g.gates,
@@ -181,21 +180,14 @@ public final class MoeLayer {
         s.logits.firstRows(tokens),
         s.probabilities.firstRows(tokens),
         s.gates.firstRows(tokens),
-        s.dispatched.firstRows(rows),
-        s.gateUp.firstRows(rows),
-        s.hidden.firstRows(rows),
-        s.expertOut.firstRows(rows));
+        s.gateUp.firstRows(rows));
   }
 
-  private Gradients firstRows(Gradients g, int tokens) {
-    int rows = tokens * config.topK();
-    return new Gradients(
-        g.normed.firstRows(tokens),
-        g.logits.firstRows(tokens),
-        g.gates.firstRows(tokens),
-        g.dispatched.firstRows(rows),
-        g.gateUp.firstRows(rows),
-        g.hidden.firstRows(rows),
-        g.expertOut.firstRows(rows));
+  private Scratch firstRows(Scratch s, int tokens) {
+    return new Scratch(
+        s.normed.firstRows(tokens),
+        s.logits.firstRows(tokens),
+        s.gates.firstRows(tokens),
+        s.experts.firstRows(tokens * config.topK()));
   }
 }

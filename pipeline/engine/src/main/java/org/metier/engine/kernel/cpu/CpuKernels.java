@@ -24,9 +24,7 @@ public final class CpuKernels implements Kernels {
   private final HeadNormRotary headNormRotary;
   private final Attention attention;
   private final Router router;
-  private final Dispatch dispatch;
-  private final GroupedLinear groupedLinear;
-  private final SwiGlu swiGlu;
+  private final Experts experts;
   private final CrossEntropy crossEntropy;
   private final AdamW adamW;
 
@@ -46,9 +44,7 @@ public final class CpuKernels implements Kernels {
     headNormRotary = new HeadNormRotary(team, rows);
     attention = new Attention(team, rows, blas);
     router = new Router(team, rows);
-    dispatch = new Dispatch(team, rows);
-    groupedLinear = new GroupedLinear(team, blas);
-    swiGlu = new SwiGlu(team, rows);
+    experts = new Experts(team, rows, blas);
     crossEntropy = new CrossEntropy(team, rows, blas);
     adamW = new AdamW(team, rows);
   }
@@ -241,49 +237,47 @@ public final class CpuKernels implements Kernels {
   }
 
   @Override
-  public void dispatch(Tensor out, Tensor x, Routing routing) {
-    dispatch.dispatch(out, x, routing);
+  public void experts(
+      Tensor out,
+      Tensor gateUp,
+      Tensor work,
+      Tensor residual,
+      Tensor x,
+      Tensor gates,
+      Tensor gateUpWeight,
+      Tensor downWeight,
+      Routing routing) {
+    experts.forward(
+        out, gateUp, work, residual, x, gates, gateUpWeight, downWeight, routing);
   }
 
   @Override
-  public void dispatchBackward(Tensor dX, Tensor dOut, Routing routing) {
-    dispatch.dispatchBackward(dX, dOut, routing);
-  }
-
-  @Override
-  public void combine(Tensor out, Tensor residual, Tensor y, Tensor gates, Routing routing) {
-    dispatch.combine(out, residual, y, gates, routing);
-  }
-
-  @Override
-  public void combineBackward(
-      Tensor dY, Tensor dGates, Tensor dOut, Tensor y, Tensor gates, Routing routing) {
-    dispatch.combineBackward(dY, dGates, dOut, y, gates, routing);
-  }
-
-  @Override
-  public void groupedLinear(Tensor out, Tensor x, Tensor w, Routing routing) {
-    groupedLinear.forward(out, x, w, routing);
-  }
-
-  @Override
-  public void groupedLinearInputGradient(Tensor dX, Tensor dOut, Tensor w, Routing routing) {
-    groupedLinear.inputGradient(dX, dOut, w, routing);
-  }
-
-  @Override
-  public void groupedLinearWeightGradient(Tensor dW, Tensor dOut, Tensor x, Routing routing) {
-    groupedLinear.weightGradient(dW, dOut, x, routing);
-  }
-
-  @Override
-  public void swiGlu(Tensor out, Tensor gateUp) {
-    swiGlu.forward(out, gateUp);
-  }
-
-  @Override
-  public void swiGluBackward(Tensor dGateUp, Tensor dOut, Tensor gateUp) {
-    swiGlu.backward(dGateUp, dOut, gateUp);
+  public void expertsBackward(
+      Tensor dX,
+      Tensor dGates,
+      Tensor dGateUpWeight,
+      Tensor dDownWeight,
+      Tensor work,
+      Tensor dOut,
+      Tensor gateUp,
+      Tensor x,
+      Tensor gates,
+      Tensor gateUpWeight,
+      Tensor downWeight,
+      Routing routing) {
+    experts.backward(
+        dX,
+        dGates,
+        dGateUpWeight,
+        dDownWeight,
+        work,
+        dOut,
+        gateUp,
+        x,
+        gates,
+        gateUpWeight,
+        downWeight,
+        routing);
   }
 
   @Override

@@ -124,12 +124,17 @@ interface Rows {
   /** {@code out = silu(g) ⊙ u} with [g | u] at {@code gateUp}. */
   void swiGlu(float[] out, int outOffset, float[] gateUp, int gateUpOffset, int n);
 
-  /** Overwrites [dg | du] at {@code dGateUp}. */
-  void swiGluBackward(
+  /**
+   * Backward pass of {@code gate · silu(g) ⊙ u} = gate · hidden: overwrites [dg | du] at {@code
+   * dGateUp}; turns {@code dHidden}, the gradient with respect to the product, into gate · hidden;
+   * returns that of the gate, ⟨hidden, dHidden⟩.
+   */
+  float swiGluBackward(
       float[] dGateUp,
       int dGateUpOffset,
-      float[] dOut,
-      int dOutOffset,
+      float[] dHidden,
+      int dHiddenOffset,
+      float gate,
       float[] gateUp,
       int gateUpOffset,
       int n);

@@ -275,25 +275,32 @@ final class ScalarRows implements Rows {
   }
 
   @Override
-  public void swiGluBackward(
+  public float swiGluBackward(
       float[] dGateUp,
       int dGateUpOffset,
-      float[] dOut,
-      int dOutOffset,
+      float[] dHidden,
+      int dHiddenOffset,
+      float gate,
       float[] gateUp,
       int gateUpOffset,
       int n) {
+    float dGate = 0;
     for (int i = 0; i < n; i++) {
       float g = gateUp[gateUpOffset + i];
       float u = gateUp[gateUpOffset + n + i];
-      float gradient = dOut[dOutOffset + i];
+      float gradient = dHidden[dHiddenOffset + i];
       float s = sigmoid(g);
       float silu = g * s;
       // silu' = s + g s (1 - s) = s + silu - silu s
       float slope = Math.fma(-silu, s, s + silu);
-      dGateUp[dGateUpOffset + i] = gradient * u * slope;
-      dGateUp[dGateUpOffset + n + i] = gradient * silu;
+      float hidden = silu * u;
+      dGate = Math.fma(hidden, gradient, dGate);
+      float scaled = gradient * gate;
+      dGateUp[dGateUpOffset + i] = scaled * u * slope;
+      dGateUp[dGateUpOffset + n + i] = scaled * silu;
+      dHidden[dHiddenOffset + i] = hidden * gate;
     }
+    return dGate;
   }
 
   @Override

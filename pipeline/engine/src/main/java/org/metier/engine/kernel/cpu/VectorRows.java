@@ -14,6 +14,11 @@ import jdk.incubator.vector.VectorSpecies;
  * left to {@link ScalarRows}; both compute the same expressions, so an element's result does not
  * depend on which of them did it. Sums add lane by lane in an order that is written down here
  * ({@link #sum}): the API leaves the order of its own reductions open.
+ *
+ * <p>No method takes or returns a vector. The compiler keeps vectors in registers within one
+ * compiled method only; whether it inlines a call depends on what it has compiled before, and a
+ * vector that crosses a call that stays becomes an object on the heap: half of all runs lost 10 % of
+ * their speed so, and made gigabytes of garbage.
  */
 final class VectorRows implements Rows {
   private static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
@@ -22,17 +27,10 @@ final class VectorRows implements Rows {
   private static final ScalarRows TAIL = new ScalarRows();
 
   /** Where a vector's lanes are laid down to be summed; 0 beyond them. */
-  private static final ThreadLocal<float[]> LAID_DOWN =
+  private static final ThreadLocal<float[]> LANES_OF_SUM =
       ThreadLocal.withInitial(() -> new float[Math.max(16, LANES)]);
 
-  /**
-   * The sum of the lanes. By way of memory, since the order of the API's own reduction is left
-   * open, and its shuffles check their indices in a way that may leave vectors as objects on the
-   * heap.
-   */
-  private static float sum(FloatVector v) {
-    float[] lanes = LAID_DOWN.get();
-    v.intoArray(lanes, 0);
+  private static float sum(float[] lanes) {
     float a = 0;
     float b = 0;
     float c = 0;
@@ -44,37 +42,6 @@ final class VectorRows implements Rows {
       d += lanes[i + 3];
     }
     return (a + b) + (c + d);
-  }
-
-  /** {@link ScalarRows#exp} in every lane; x is at most {@link ScalarRows#EXP_MAX}. */
-  private static FloatVector exp(FloatVector x) {
-    FloatVector shifted = x.fma(ScalarRows.LOG2_E, ScalarRows.ROUND);
-    FloatVector n = shifted.sub(ScalarRows.ROUND);
-    FloatVector r = n.fma(broadcast(SPECIES, -ScalarRows.LN2_HIGH), x);
-    r = n.fma(broadcast(SPECIES, -ScalarRows.LN2_LOW), r);
-    FloatVector p = r.fma(ScalarRows.EXP_7, ScalarRows.EXP_6);
-    p = p.fma(r, broadcast(SPECIES, ScalarRows.EXP_5));
-    p = p.fma(r, broadcast(SPECIES, ScalarRows.EXP_4));
-    p = p.fma(r, broadcast(SPECIES, ScalarRows.EXP_3));
-    p = p.fma(r, broadcast(SPECIES, ScalarRows.EXP_2));
-    p = p.fma(r, broadcast(SPECIES, 1));
-    p = p.fma(r, broadcast(SPECIES, 1));
-    FloatVector e =
-        p.reinterpretAsInts()
-            .add(shifted.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23))
-            .reinterpretAsFloats();
-    return e.blend(0, x.lt(ScalarRows.EXP_MIN));
-  }
-
-  private static FloatVector sigmoid(FloatVector x) {
-    FloatVector minus = x.neg();
-    FloatVector bounded = minus.blend(ScalarRows.EXP_MAX, x.lt(-ScalarRows.EXP_MAX));
-    return broadcast(SPECIES, 1).div(exp(bounded).add(1));
-  }
-
-  /** One comparison: the API's max also orders zeros and NaNs, at several times the cost. */
-  private static FloatVector greater(FloatVector a, FloatVector b) {
-    return a.blend(b, b.compare(VectorOperators.GT, a));
   }
 
   /** Elements in whole vectors. */
@@ -102,7 +69,9 @@ final class VectorRows implements Rows {
     for (; i < end; i += LANES) {
       sum0 = fromArray(SPECIES, a, aOffset + i).fma(fromArray(SPECIES, b, bOffset + i), sum0);
     }
-    float sum = sum(sum0.add(sum1).add(sum2.add(sum3)));
+    float[] lanes = LANES_OF_SUM.get();
+    sum0.add(sum1).add(sum2.add(sum3)).intoArray(lanes, 0);
+    float sum = sum(lanes);
     return end == n ? sum : sum + TAIL.dot(a, aOffset + end, b, bOffset + end, n - end);
   }
 
@@ -131,22 +100,22 @@ final class VectorRows implements Rows {
     int end = whole(n);
     float max = Float.NEGATIVE_INFINITY;
     if (end > 0) {
-      int unrolled = n - n % (4 * LANES);
+      int unrolled = n - n % (2 * LANES);
+      // One comparison each: the API's max also orders zeros and NaNs, at several times the cost.
       FloatVector max0 = fromArray(SPECIES, x, xOffset);
       FloatVector max1 = max0;
-      FloatVector max2 = max0;
-      FloatVector max3 = max0;
       int i = 0;
-      for (; i < unrolled; i += 4 * LANES) {
-        max0 = greater(max0, fromArray(SPECIES, x, xOffset + i));
-        max1 = greater(max1, fromArray(SPECIES, x, xOffset + i + LANES));
-        max2 = greater(max2, fromArray(SPECIES, x, xOffset + i + 2 * LANES));
-        max3 = greater(max3, fromArray(SPECIES, x, xOffset + i + 3 * LANES));
+      for (; i < unrolled; i += 2 * LANES) {
+        FloatVector a = fromArray(SPECIES, x, xOffset + i);
+        FloatVector b = fromArray(SPECIES, x, xOffset + i + LANES);
+        max0 = max0.blend(a, a.compare(VectorOperators.GT, max0));
+        max1 = max1.blend(b, b.compare(VectorOperators.GT, max1));
       }
       for (; i < end; i += LANES) {
-        max0 = greater(max0, fromArray(SPECIES, x, xOffset + i));
+        FloatVector a = fromArray(SPECIES, x, xOffset + i);
+        max0 = max0.blend(a, a.compare(VectorOperators.GT, max0));
       }
-      max = greater(greater(max0, max1), greater(max2, max3)).reduceLanes(VectorOperators.MAX);
+      max = max0.blend(max1, max1.compare(VectorOperators.GT, max0)).reduceLanes(VectorOperators.MAX);
     }
     return end == n ? max : Math.max(max, TAIL.max(x, xOffset + end, n - end));
   }
@@ -218,7 +187,9 @@ final class VectorRows implements Rows {
       dot = lanes.fma(fromArray(SPECIES, y, yOffset + i), dot);
       lanes.mul(factor).intoArray(out, outOffset + i);
     }
-    float sum = sum(dot);
+    float[] sums = LANES_OF_SUM.get();
+    dot.intoArray(sums, 0);
+    float sum = sum(sums);
     return end == n
         ? sum
         : sum
@@ -252,7 +223,9 @@ final class VectorRows implements Rows {
       dot = gradient.mul(fromArray(SPECIES, w, wOffset + i)).fma(normed, dot);
       gradient.fma(normed, fromArray(SPECIES, dW, dWOffset + i)).intoArray(dW, dWOffset + i);
     }
-    FloatVector minusMean = broadcast(SPECIES, -(sum(dot) / n));
+    float[] lanes = LANES_OF_SUM.get();
+    dot.intoArray(lanes, 0);
+    FloatVector minusMean = broadcast(SPECIES, -(sum(lanes) / n));
     FloatVector inverses = broadcast(SPECIES, inverse);
     for (int i = 0; i < n; i += LANES) {
       FloatVector normed = fromArray(SPECIES, x, xOffset + i).mul(inverse);
@@ -353,6 +326,7 @@ final class VectorRows implements Rows {
           heads);
       return;
     }
+    float[] lanes = LANES_OF_SUM.get();
     for (int h = 0; h < heads; h++) {
       int target = dXOffset + 2 * h * half;
       int source = dOutOffset + 2 * h * half;
@@ -378,7 +352,8 @@ final class VectorRows implements Rows {
         da.intoArray(dX, target + i);
         db.intoArray(dX, target + j);
       }
-      FloatVector minusMean = broadcast(SPECIES, -(sum(dot) / (2 * half)));
+      dot.intoArray(lanes, 0);
+      FloatVector minusMean = broadcast(SPECIES, -(sum(lanes) / (2 * half)));
       for (int i = 0; i < 2 * half; i += LANES) {
         FloatVector normed = fromArray(SPECIES, x, in + i).mul(factor);
         minusMean
@@ -389,16 +364,46 @@ final class VectorRows implements Rows {
     }
   }
 
+  /**
+   * {@code out = exp(factor · x - shift)} by the steps of {@link ScalarRows#exp}; returns the sum.
+   * n is a multiple of the lanes.
+   */
+  private static float exp(
+      float[] out, int outOffset, float factor, float[] x, int xOffset, float shift, int n) {
+    FloatVector factors = broadcast(SPECIES, factor);
+    FloatVector minusShift = broadcast(SPECIES, -shift);
+    FloatVector sum = zero(SPECIES);
+    for (int i = 0; i < n; i += LANES) {
+      FloatVector y = factors.fma(fromArray(SPECIES, x, xOffset + i), minusShift);
+      FloatVector bounded = y.blend(ScalarRows.EXP_MAX, y.compare(VectorOperators.GT, ScalarRows.EXP_MAX));
+      FloatVector shifted = bounded.fma(ScalarRows.LOG2_E, ScalarRows.ROUND);
+      FloatVector k = shifted.sub(ScalarRows.ROUND);
+      FloatVector r = k.fma(broadcast(SPECIES, -ScalarRows.LN2_HIGH), bounded);
+      r = k.fma(broadcast(SPECIES, -ScalarRows.LN2_LOW), r);
+      FloatVector p = r.fma(ScalarRows.EXP_7, ScalarRows.EXP_6);
+      p = p.fma(r, broadcast(SPECIES, ScalarRows.EXP_5));
+      p = p.fma(r, broadcast(SPECIES, ScalarRows.EXP_4));
+      p = p.fma(r, broadcast(SPECIES, ScalarRows.EXP_3));
+      p = p.fma(r, broadcast(SPECIES, ScalarRows.EXP_2));
+      p = p.fma(r, broadcast(SPECIES, 1));
+      p = p.fma(r, broadcast(SPECIES, 1));
+      FloatVector e =
+          p.reinterpretAsInts()
+              .add(shifted.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23))
+              .reinterpretAsFloats()
+              .blend(0, y.lt(ScalarRows.EXP_MIN));
+      e.intoArray(out, outOffset + i);
+      sum = sum.add(e);
+    }
+    float[] lanes = LANES_OF_SUM.get();
+    sum.intoArray(lanes, 0);
+    return sum(lanes);
+  }
+
   @Override
   public float expAndSum(float[] x, int xOffset, float shift, int n) {
     int end = whole(n);
-    FloatVector lanes = zero(SPECIES);
-    for (int i = 0; i < end; i += LANES) {
-      FloatVector e = exp(fromArray(SPECIES, x, xOffset + i).sub(shift));
-      e.intoArray(x, xOffset + i);
-      lanes = lanes.add(e);
-    }
-    float sum = sum(lanes);
+    float sum = exp(x, xOffset, 1, x, xOffset, shift, end);
     return end == n ? sum : sum + TAIL.expAndSum(x, xOffset + end, shift, n - end);
   }
 
@@ -406,10 +411,11 @@ final class VectorRows implements Rows {
   public void softmaxBackward(
       float[] s, int sOffset, float[] d, int dOffset, float shift, float mean, int n) {
     int end = whole(n);
+    exp(s, sOffset, 1, s, sOffset, shift, end);
     for (int i = 0; i < end; i += LANES) {
-      FloatVector p = exp(fromArray(SPECIES, s, sOffset + i).sub(shift));
-      p.intoArray(s, sOffset + i);
-      p.mul(fromArray(SPECIES, d, dOffset + i).sub(mean)).intoArray(d, dOffset + i);
+      fromArray(SPECIES, s, sOffset + i)
+          .mul(fromArray(SPECIES, d, dOffset + i).sub(mean))
+          .intoArray(d, dOffset + i);
     }
     TAIL.softmaxBackward(s, sOffset + end, d, dOffset + end, shift, mean, n - end);
   }
@@ -420,36 +426,50 @@ final class VectorRows implements Rows {
       TAIL.swiGlu(out, outOffset, gateUp, gateUpOffset, n);
       return;
     }
+    exp(out, outOffset, -1, gateUp, gateUpOffset, 0, n);
+    FloatVector one = broadcast(SPECIES, 1);
     for (int i = 0; i < n; i += LANES) {
       FloatVector g = fromArray(SPECIES, gateUp, gateUpOffset + i);
       FloatVector u = fromArray(SPECIES, gateUp, gateUpOffset + n + i);
-      g.mul(sigmoid(g)).mul(u).intoArray(out, outOffset + i);
+      FloatVector s = one.div(fromArray(SPECIES, out, outOffset + i).add(1));
+      g.mul(s).mul(u).intoArray(out, outOffset + i);
     }
   }
 
   @Override
-  public void swiGluBackward(
+  public float swiGluBackward(
       float[] dGateUp,
       int dGateUpOffset,
-      float[] dOut,
-      int dOutOffset,
+      float[] dHidden,
+      int dHiddenOffset,
+      float gate,
       float[] gateUp,
       int gateUpOffset,
       int n) {
     if (n % LANES != 0) {
-      TAIL.swiGluBackward(dGateUp, dGateUpOffset, dOut, dOutOffset, gateUp, gateUpOffset, n);
-      return;
+      return TAIL.swiGluBackward(
+          dGateUp, dGateUpOffset, dHidden, dHiddenOffset, gate, gateUp, gateUpOffset, n);
     }
+    exp(dGateUp, dGateUpOffset, -1, gateUp, gateUpOffset, 0, n);
+    FloatVector one = broadcast(SPECIES, 1);
+    FloatVector dGate = zero(SPECIES);
     for (int i = 0; i < n; i += LANES) {
       FloatVector g = fromArray(SPECIES, gateUp, gateUpOffset + i);
       FloatVector u = fromArray(SPECIES, gateUp, gateUpOffset + n + i);
-      FloatVector gradient = fromArray(SPECIES, dOut, dOutOffset + i);
-      FloatVector s = sigmoid(g);
+      FloatVector s = one.div(fromArray(SPECIES, dGateUp, dGateUpOffset + i).add(1));
+      FloatVector gradient = fromArray(SPECIES, dHidden, dHiddenOffset + i);
       FloatVector silu = g.mul(s);
       FloatVector slope = silu.neg().fma(s, s.add(silu));
-      gradient.mul(u).mul(slope).intoArray(dGateUp, dGateUpOffset + i);
-      gradient.mul(silu).intoArray(dGateUp, dGateUpOffset + n + i);
+      FloatVector hidden = silu.mul(u);
+      dGate = hidden.fma(gradient, dGate);
+      FloatVector scaled = gradient.mul(gate);
+      scaled.mul(u).mul(slope).intoArray(dGateUp, dGateUpOffset + i);
+      scaled.mul(silu).intoArray(dGateUp, dGateUpOffset + n + i);
+      hidden.mul(gate).intoArray(dHidden, dHiddenOffset + i);
     }
+    float[] lanes = LANES_OF_SUM.get();
+    dGate.intoArray(lanes, 0);
+    return sum(lanes);
   }
 
   @Override

@@ -230,49 +230,47 @@ public final class Nd4jKernels implements Kernels {
   }
 
   @Override
-  public void dispatch(Tensor out, Tensor x, Routing routing) {
-    Dispatch.forward(out, x, routing);
+  public void experts(
+      Tensor out,
+      Tensor gateUp,
+      Tensor work,
+      Tensor residual,
+      Tensor x,
+      Tensor gates,
+      Tensor gateUpWeight,
+      Tensor downWeight,
+      Routing routing) {
+    Experts.forward(
+        out, gateUp, work, residual, x, gates, gateUpWeight, downWeight, routing);
   }
 
   @Override
-  public void dispatchBackward(Tensor dX, Tensor dOut, Routing routing) {
-    Dispatch.backward(dX, dOut, routing);
-  }
-
-  @Override
-  public void combine(Tensor out, Tensor residual, Tensor y, Tensor gates, Routing routing) {
-    Combine.forward(out, residual, y, gates, routing);
-  }
-
-  @Override
-  public void combineBackward(
-      Tensor dY, Tensor dGates, Tensor dOut, Tensor y, Tensor gates, Routing routing) {
-    Combine.backward(dY, dGates, dOut, y, gates, routing);
-  }
-
-  @Override
-  public void groupedLinear(Tensor out, Tensor x, Tensor w, Routing routing) {
-    GroupedLinear.forward(out, x, w, routing);
-  }
-
-  @Override
-  public void groupedLinearInputGradient(Tensor dX, Tensor dOut, Tensor w, Routing routing) {
-    GroupedLinear.inputGradient(dX, dOut, w, routing);
-  }
-
-  @Override
-  public void groupedLinearWeightGradient(Tensor dW, Tensor dOut, Tensor x, Routing routing) {
-    GroupedLinear.weightGradient(dW, dOut, x, routing);
-  }
-
-  @Override
-  public void swiGlu(Tensor out, Tensor gateUp) {
-    SwiGlu.forward(out, gateUp);
-  }
-
-  @Override
-  public void swiGluBackward(Tensor dGateUp, Tensor dOut, Tensor gateUp) {
-    SwiGlu.backward(dGateUp, dOut, gateUp);
+  public void expertsBackward(
+      Tensor dX,
+      Tensor dGates,
+      Tensor dGateUpWeight,
+      Tensor dDownWeight,
+      Tensor work,
+      Tensor dOut,
+      Tensor gateUp,
+      Tensor x,
+      Tensor gates,
+      Tensor gateUpWeight,
+      Tensor downWeight,
+      Routing routing) {
+    Experts.backward(
+        dX,
+        dGates,
+        dGateUpWeight,
+        dDownWeight,
+        work,
+        dOut,
+        gateUp,
+        x,
+        gates,
+        gateUpWeight,
+        downWeight,
+        routing);
   }
 
   @Override

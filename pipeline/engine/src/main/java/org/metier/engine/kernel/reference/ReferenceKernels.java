@@ -222,49 +222,53 @@ public final class ReferenceKernels implements Kernels {
   }
 
   @Override
-  public void dispatch(Tensor out, Tensor x, Routing routing) {
-    Dispatch.forward(of(out), of(x), routing);
+  public void experts(
+      Tensor out,
+      Tensor gateUp,
+      Tensor work,
+      Tensor residual,
+      Tensor x,
+      Tensor gates,
+      Tensor gateUpWeight,
+      Tensor downWeight,
+      Routing routing) {
+    Experts.forward(
+        of(out),
+        of(gateUp),
+        of(residual),
+        of(x),
+        of(gates),
+        of(gateUpWeight),
+        of(downWeight),
+        routing);
   }
 
   @Override
-  public void dispatchBackward(Tensor dX, Tensor dOut, Routing routing) {
-    Dispatch.backward(of(dX), of(dOut), routing);
-  }
-
-  @Override
-  public void combine(Tensor out, Tensor residual, Tensor y, Tensor gates, Routing routing) {
-    Combine.forward(of(out), of(residual), of(y), of(gates), routing);
-  }
-
-  @Override
-  public void combineBackward(
-      Tensor dY, Tensor dGates, Tensor dOut, Tensor y, Tensor gates, Routing routing) {
-    Combine.backward(of(dY), of(dGates), of(dOut), of(y), of(gates), routing);
-  }
-
-  @Override
-  public void groupedLinear(Tensor out, Tensor x, Tensor w, Routing routing) {
-    GroupedLinear.forward(of(out), of(x), of(w), routing);
-  }
-
-  @Override
-  public void groupedLinearInputGradient(Tensor dX, Tensor dOut, Tensor w, Routing routing) {
-    GroupedLinear.inputGradient(of(dX), of(dOut), of(w), routing);
-  }
-
-  @Override
-  public void groupedLinearWeightGradient(Tensor dW, Tensor dOut, Tensor x, Routing routing) {
-    GroupedLinear.weightGradient(of(dW), of(dOut), of(x), routing);
-  }
-
-  @Override
-  public void swiGlu(Tensor out, Tensor gateUp) {
-    SwiGlu.forward(of(out), of(gateUp));
-  }
-
-  @Override
-  public void swiGluBackward(Tensor dGateUp, Tensor dOut, Tensor gateUp) {
-    SwiGlu.backward(of(dGateUp), of(dOut), of(gateUp));
+  public void expertsBackward(
+      Tensor dX,
+      Tensor dGates,
+      Tensor dGateUpWeight,
+      Tensor dDownWeight,
+      Tensor work,
+      Tensor dOut,
+      Tensor gateUp,
+      Tensor x,
+      Tensor gates,
+      Tensor gateUpWeight,
+      Tensor downWeight,
+      Routing routing) {
+    Experts.backward(
+        of(dX),
+        of(dGates),
+        of(dGateUpWeight),
+        of(dDownWeight),
+        of(dOut),
+        of(gateUp),
+        of(x),
+        of(gates),
+        of(gateUpWeight),
+        of(downWeight),
+        routing);
   }
 
   @Override
