@@ -13,8 +13,7 @@ public record BenchConfig(int steps, double warmupSeconds, boolean profile) {
       throw new IllegalArgumentException("steps must be at least 1, is " + steps);
     }
     if (!(warmupSeconds >= 0)) {
-      throw new IllegalArgumentException(
-          "warmupSeconds must not be negative, is " + warmupSeconds);
+      throw new IllegalArgumentException("warmupSeconds must not be negative, is " + warmupSeconds);
     }
   }
 }

@@ -19,8 +19,8 @@ import java.util.regex.Pattern;
 
 /**
  * One run's configuration, joined from its layers: {@code metier-defaults.conf} ← files in HOCON ←
- * {@code key=value} overrides. Substitutions are resolved after the layers are joined, so
- * that one key changes all that refer to it.
+ * {@code key=value} overrides. Substitutions are resolved after the layers are joined, so that one
+ * key changes all that refer to it.
  */
 public final class ConfigLayers {
   static final String DEFAULTS = "metier-defaults.conf";

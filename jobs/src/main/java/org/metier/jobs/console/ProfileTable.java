@@ -25,10 +25,10 @@ public record ProfileTable(StepBenchmark.Profile profile, int workers, double gi
             "peak of this run: %.1f GFLOP/s in large products, %.1f GB/s in large vector updates%s",
             profile.peak().flopsPerSecond() / 1e9,
             bytes(profile.peak().elementsPerSecond()) / 1e9,
-            workers == 1 ? "" : ", a %d-th of it for each worker".formatted(workers)));
+            workers == 1 ? "" : ", shared by %d workers".formatted(workers)));
     lines.add(
-        "%-29s %10s %9s %7s %15s %9s"
-            .formatted("op", "calls/step", "ms/step", "share", "rate", "of peak"));
+        "%-29s %10s %9s %7s %15s %9s %8s"
+            .formatted("op", "calls/step", "ms/step", "share", "rate", "of peak", "kB/step"));
     profile.ops().stream()
         .sorted(Comparator.comparingLong(KernelProfile.Op::nanos).reversed())
         .map(this::opLine)
@@ -39,14 +39,11 @@ public record ProfileTable(StepBenchmark.Profile profile, int workers, double gi
         line(
             "products, attention and cross-entropy %.1f %%, elementwise %.1f %%,"
                 + " outside the kernels %.1f %%",
-            100 * products,
-            100 * others,
-            100 * (1 - products - others)));
+            100 * products, 100 * others, 100 * (1 - products - others)));
     lines.add(
         line(
             "whole step: %.1f GFLOP/s, %.1f %% of the peak",
-            gigaflops,
-            100 * gigaflops * 1e9 / profile.peak().flopsPerSecond()));
+            gigaflops, 100 * gigaflops * 1e9 / profile.peak().flopsPerSecond()));
     return lines;
   }
 
@@ -56,14 +53,15 @@ public record ProfileTable(StepBenchmark.Profile profile, int workers, double gi
     double peak =
         op.product() ? profile.peak().flopsPerSecond() : bytes(profile.peak().elementsPerSecond());
     return line(
-        "%-29s %10.1f %9.3f %5.1f %% %7.1f %s %7.0f %%",
+        "%-29s %10.1f %9.3f %5.1f %% %7.1f %s %7.0f %% %8.0f",
         op.name(),
         (double) op.calls() / profile.steps(),
         1e3 * seconds / profile.steps(),
         100 * seconds / profile.seconds(),
         rate / 1e9,
         op.product() ? "GFLOP/s" : "GB/s   ",
-        100 * rate * workers / peak);
+        100 * rate * workers / peak,
+        op.allocated() / 1e3 / profile.steps());
   }
 
   private double share(Predicate<KernelProfile.Op> which) {

@@ -1,5 +1,7 @@
 package org.metier.engine.kernel.profile;
 
+import com.sun.management.ThreadMXBean;
+import java.lang.management.ManagementFactory;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 import java.lang.reflect.Proxy;
@@ -21,6 +23,8 @@ import org.metier.engine.kernel.Kernels;
 public final class KernelProfile {
   private static final Object[] NO_ARGUMENTS = {};
 
+  private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+
   /** Methods that are not work on numbers. */
   private static final Set<String> NO_OPS = Set.of("name", "allocate", "close");
 
@@ -37,8 +41,11 @@ public final class KernelProfile {
    * @param flops of its matrix products, attention's lower triangle only; 0 for an op without
    * @param elements numbers read or written at the least: the tensors passed, once each, twice
    *     where the op reads and writes them
+   * @param allocated bytes of garbage that the calling thread made within the op; in steady state
+   *     what compiled code still keeps on the heap
    */
-  public record Op(String name, long calls, long nanos, double flops, double elements) {
+  public record Op(
+      String name, long calls, long nanos, double flops, double elements, long allocated) {
 
     /** Whether matrix products make up the op's work. */
     public boolean product() {
@@ -51,6 +58,7 @@ public final class KernelProfile {
     private long nanos;
     private double flops;
     private double elements;
+    private long allocated;
   }
 
   /**
@@ -80,7 +88,8 @@ public final class KernelProfile {
   /** What was counted since the last {@link #reset}, in the order of first calls. */
   public List<Op> ops() {
     List<Op> ops = new ArrayList<>();
-    totals.forEach((name, t) -> ops.add(new Op(name, t.calls, t.nanos, t.flops, t.elements)));
+    totals.forEach(
+        (name, t) -> ops.add(new Op(name, t.calls, t.nanos, t.flops, t.elements, t.allocated)));
     return ops;
   }
 
@@ -95,11 +104,13 @@ public final class KernelProfile {
     }
     OpCost cost = OpCost.of(method.getName(), arguments);
     Total total = totals.computeIfAbsent(method.getName(), name -> new Total());
+    long allocated = THREADS.getCurrentThreadAllocatedBytes();
     long began = System.nanoTime();
     try {
       return invoke(method, arguments);
     } finally {
       total.nanos += System.nanoTime() - began;
+      total.allocated += THREADS.getCurrentThreadAllocatedBytes() - allocated;
       total.calls++;
       total.flops += cost.flops();
       total.elements += cost.elements();

@@ -96,9 +96,7 @@ public record MachinePeak(double flopsPerSecond, double elementsPerSecond) {
       throws InterruptedException {
     long best = Long.MAX_VALUE;
     long began = System.nanoTime();
-    for (int trial = 0;
-        trial < FEWEST_TRIALS || System.nanoTime() - began < TRIAL_NANOS;
-        trial++) {
+    for (int trial = 0; trial < FEWEST_TRIALS || System.nanoTime() - began < TRIAL_NANOS; trial++) {
       long first = Long.MAX_VALUE;
       long last = Long.MIN_VALUE;
       for (Future<Span> thread : pool.invokeAll(work)) {

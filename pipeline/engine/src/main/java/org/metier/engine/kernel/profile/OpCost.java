@@ -27,31 +27,28 @@ record OpCost(double flops, double elements) {
     double once = elements(a);
     return switch (op) {
       case "upload",
-              "download",
-              "fill",
-              "copy",
-              "squaredNorm",
-              "rmsNorm",
-              "headNormRotary",
-              "headNormRotaryBackward",
-              "route",
-              "routeBackward",
-              "dispatch",
-              "dispatchBackward",
-              "combine",
-              "combineBackward",
-              "swiGlu",
-              "swiGluBackward" ->
+          "download",
+          "fill",
+          "copy",
+          "squaredNorm",
+          "rmsNorm",
+          "headNormRotary",
+          "headNormRotaryBackward",
+          "route",
+          "routeBackward",
+          "dispatch",
+          "dispatchBackward",
+          "combine",
+          "combineBackward",
+          "swiGlu",
+          "swiGluBackward" ->
           new OpCost(0, once);
       case "addScaled", "rmsNormBackward" -> new OpCost(0, once + size(a[0]));
       case "adamW" -> new OpCost(0, once + size(a[0]) + size(a[2]) + size(a[3]));
       case "embedding" -> new OpCost(0, 2 * size(a[0]));
       case "embeddingBackward" -> new OpCost(0, 3 * size(a[1]));
       // out [T, n], x [T, m]; grouped products have R rows and each row meets one expert's matrix
-      case "linear",
-              "groupedLinear",
-              "linearInputGradient",
-              "groupedLinearInputGradient" ->
+      case "linear", "groupedLinear", "linearInputGradient", "groupedLinearInputGradient" ->
           new OpCost(product(a[0], a[1]), once);
       case "linearWeightGradient", "groupedLinearWeightGradient" ->
           new OpCost(product(a[1], a[2]), once + size(a[0]));
