@@ -1,7 +1,10 @@
 package org.metier.jobs;
 
+import java.util.List;
 import java.util.Locale;
+import org.metier.jobs.config.BenchConfig;
 import org.metier.jobs.config.Settings;
+import org.metier.jobs.console.ProfileTable;
 import org.metier.train.StepBenchmark;
 import org.metier.train.TrainConfig;
 
@@ -23,26 +26,52 @@ public final class BenchJob implements Job {
   }
 
   @Override
+  public List<Shorthand> shorthands() {
+    return List.of(
+        new Shorthand("--profile", "bench.profile=true", "print where a step's time goes, by op"));
+  }
+
+  @Override
   public void run(JobContext context) {
     Settings settings = context.settings();
-    TrainConfig train = settings.train();
-    StepBenchmark.Result r =
-        new StepBenchmark(settings.model(), train).run(settings.bench().steps());
-    context
-        .out()
-        .println(
-            String.format(
-                Locale.ROOT,
-                "metier %s %d x %d threads: %.1fM params (%.1fM active w/o embedding)"
-                    + " %.0f tokens/s %.0f ms/step %.1f GFLOP/s loss %.3f",
-                train.backend().name().toLowerCase(Locale.ROOT),
-                train.workers(),
-                train.threadsPerWorker(),
-                r.parameters() / 1e6,
-                r.activeParameters() / 1e6,
-                r.tokensPerSecond(),
-                r.stepSeconds() * 1e3,
-                r.gigaflops(),
-                r.loss()));
+    BenchConfig bench = settings.bench();
+    StepBenchmark.Plan plan =
+        new StepBenchmark.Plan(bench.steps(), bench.warmupSeconds(), bench.profile());
+    StepBenchmark benchmark = new StepBenchmark(settings.model(), settings.train());
+    StepBenchmark.Result result = benchmark.run(plan, context.progress());
+    context.out().println(speed(result, settings.train()));
+    context.out().println(memory(result));
+    result
+        .profile()
+        .ifPresent(
+            profile ->
+                new ProfileTable(profile, settings.train().workers(), result.gigaflops())
+                    .lines()
+                    .forEach(context.out()::println));
+  }
+
+  private static String speed(StepBenchmark.Result r, TrainConfig train) {
+    return String.format(
+        Locale.ROOT,
+        "metier %s %d x %d threads: %.1fM params (%.1fM active w/o embedding)"
+            + " %.0f tokens/s %.0f ms/step %.1f GFLOP/s loss %.3f",
+        train.backend().name().toLowerCase(Locale.ROOT),
+        train.workers(),
+        train.threadsPerWorker(),
+        r.parameters() / 1e6,
+        r.activeParameters() / 1e6,
+        r.tokensPerSecond(),
+        r.stepSeconds() * 1e3,
+        r.gigaflops(),
+        r.loss());
+  }
+
+  private static String memory(StepBenchmark.Result r) {
+    return String.format(
+        Locale.ROOT,
+        "metier memory: %.3f MB allocated per step and worker, heap at most %d of %d MiB in use",
+        r.allocatedPerStep() / 1e6,
+        r.peakHeap() >> 20,
+        Runtime.getRuntime().maxMemory() >> 20);
   }
 }

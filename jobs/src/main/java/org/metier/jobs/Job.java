@@ -1,5 +1,6 @@
 package org.metier.jobs;
 
+import java.util.List;
 import java.util.Optional;
 
 /** One command: a stage of the path from raw text to tables, or the whole path. */
@@ -14,6 +15,20 @@ interface Job {
   /** Preset for a command line without {@code --conf}, relative to Metier's home. */
   default Optional<String> preset() {
     return Optional.empty();
+  }
+
+  /**
+   * An option that says the same as a key.
+   *
+   * @param option as typed: {@code --profile}
+   * @param override what it stands for: {@code bench.profile=true}
+   * @param description for {@code --help}
+   */
+  record Shorthand(String option, String override, String description) {}
+
+  /** Options of this command alone. */
+  default List<Shorthand> shorthands() {
+    return List.of();
   }
 
   /** Whether an unfinished run is continued without being asked ({@code --resume}). */

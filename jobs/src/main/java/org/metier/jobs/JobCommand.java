@@ -3,12 +3,15 @@ package org.metier.jobs;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.metier.jobs.config.ConfigLayers;
+import org.metier.jobs.config.ModelPresets;
 import org.metier.jobs.console.Terminal;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
 
 /** The options that every command takes, and the frame in which its job runs. */
 final class JobCommand implements Callable<Integer> {
@@ -17,11 +20,19 @@ final class JobCommand implements Callable<Integer> {
   private final Terminal terminal;
   private final PrintStream err;
 
+  @Spec private CommandSpec spec;
+
   @Option(
       names = "--conf",
       paramLabel = "FILE",
       description = "preset in HOCON; its includes are relative to it")
   private Path conf;
+
+  @Option(
+      names = "--model",
+      paramLabel = "NAME",
+      description = "model preset: conf/model/NAME.conf; goes before FILE's own model")
+  private String model;
 
   @Option(names = "--resume", description = "continue the run from its newest checkpoint")
   private boolean resume;
@@ -43,7 +54,7 @@ final class JobCommand implements Callable<Integer> {
   public Integer call() {
     RunLog log = null;
     try {
-      ConfigLayers layers = ConfigLayers.load(preset(), overrides);
+      ConfigLayers layers = ConfigLayers.load(presets(), overrides());
       if (showConfig) {
         terminal.out().print(layers.toHocon());
         return ExitCode.OK.code();
@@ -60,12 +71,34 @@ final class JobCommand implements Callable<Integer> {
     }
   }
 
-  private Optional<Path> preset() {
+  /** The run's preset, and the model's on top of it. */
+  private List<Path> presets() {
+    List<Path> presets = new ArrayList<>();
     if (conf != null) {
-      return Optional.of(conf);
+      presets.add(conf);
+    } else {
+      job.preset().map(JobCommand::inHome).ifPresent(presets::add);
     }
-    return job.preset()
-        .map(preset -> Path.of(System.getProperty("metier.home", "")).resolve(preset));
+    if (model != null) {
+      presets.add(ModelPresets.in(inHome("conf/model")).file(model));
+    }
+    return presets;
+  }
+
+  /** What the command's shorthands stand for, and the keys that were given by name. */
+  private List<String> overrides() {
+    List<String> all = new ArrayList<>();
+    for (Job.Shorthand shorthand : job.shorthands()) {
+      if (spec.commandLine().getParseResult().hasMatchedOption(shorthand.option())) {
+        all.add(shorthand.override());
+      }
+    }
+    all.addAll(overrides);
+    return all;
+  }
+
+  private static Path inHome(String path) {
+    return Path.of(System.getProperty("metier.home", "")).resolve(path);
   }
 
   private int report(Throwable thrown, RunLog log) {

@@ -17,6 +17,7 @@ import org.metier.jobs.console.Terminal;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.UnmatchedArgumentException;
 
@@ -88,6 +89,13 @@ public final class Main {
       CommandLine command = new CommandLine(new JobCommand(job, overrides, terminal, err));
       CommandSpec spec = command.getCommandSpec();
       spec.usageMessage().description(job.purpose());
+      for (Job.Shorthand shorthand : job.shorthands()) {
+        spec.addOption(
+            OptionSpec.builder(shorthand.option())
+                .type(boolean.class)
+                .description(shorthand.description())
+                .build());
+      }
       String preset =
           job.preset().map(file -> "Without --conf, FILE is " + file + ".%n").orElse("");
       spec.usageMessage()

@@ -18,9 +18,9 @@ import java.util.Optional;
 import java.util.regex.Pattern;
 
 /**
- * One run's configuration, joined from its three layers: {@code metier-defaults.conf} ← a file in
- * HOCON ← {@code key=value} overrides. Substitutions are resolved after the layers are joined, so
- * that one key changes all that refer to it.
+ * One run's configuration, joined from its layers: {@code metier-defaults.conf} ← files in HOCON ←
+ * {@code key=value} overrides. Substitutions are resolved after the layers are joined, so that one
+ * key changes all that refer to it.
  */
 public final class ConfigLayers {
   static final String DEFAULTS = "metier-defaults.conf";
@@ -44,13 +44,22 @@ public final class ConfigLayers {
    * @throws InvalidConfigException with one line that names the place and the key
    */
   public static ConfigLayers load(Optional<Path> file, List<String> overrides) {
+    return load(file.stream().toList(), overrides);
+  }
+
+  /**
+   * The same of any number of files.
+   *
+   * @param files as above; later ones win
+   */
+  public static ConfigLayers load(List<Path> files, List<String> overrides) {
     try {
       Config joined = ConfigFactory.empty();
+      for (Path file : files) {
+        joined = parse(file).withFallback(joined);
+      }
       for (String override : overrides) {
         joined = override(override).withFallback(joined);
-      }
-      if (file.isPresent()) {
-        joined = joined.withFallback(parse(file.get()));
       }
       return new ConfigLayers(joined.withFallback(defaults()).resolve());
     } catch (ConfigException e) {

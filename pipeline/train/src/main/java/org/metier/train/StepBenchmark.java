@@ -1,30 +1,42 @@
 package org.metier.train;
 
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
-import java.util.Random;
-import java.util.concurrent.Callable;
+import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
 import org.metier.engine.kernel.Kernels;
-import org.metier.model.Batch;
+import org.metier.engine.kernel.profile.KernelProfile;
+import org.metier.engine.kernel.profile.MachinePeak;
 import org.metier.model.ModelConfig;
 import org.metier.model.Parameters;
-import org.metier.model.TransformerLm;
+import org.metier.prep.Progress;
 
 /**
  * Times whole training steps (forward, balance loss, backward, clipping, AdamW) on random tokens,
  * without Spark: what the engine gives to one machine. Replicas run side by side, one thread or
- * more each, as workers of one executor do.
+ * more each, as workers of one executor do. They warm up for a time and not for a number of steps,
+ * since the JVM compiles by the clock as much as by the call; then all begin the timed steps
+ * together, and none rests before the last has finished its own.
  */
 public final class StepBenchmark {
-  private static final int WARMUP_STEPS = 3;
+  private static final long PROGRESS_MILLIS = 100;
 
   private final ModelConfig model;
   private final TrainConfig config;
+
+  /**
+   * What is measured.
+   *
+   * @param steps timed steps of each replica
+   * @param warmupSeconds least time of the steps before them
+   * @param profile whether worker 0 is profiled by op
+   */
+  public record Plan(int steps, double warmupSeconds, boolean profile) {}
 
   /**
    * Medians over the timed steps.
@@ -34,6 +46,9 @@ public final class StepBenchmark {
    * @param gigaflops per second over all replicas, counted as 6·active·tokens for the products and
    *     6·L·T·T·width per sequence for attention
    * @param loss of the last step, nats per token
+   * @param allocatedPerStep bytes that all threads of one replica allocate in a timed step
+   * @param peakHeap most bytes of the heap in use so far, garbage included
+   * @param profile if the plan asks for it
    */
   public record Result(
       long parameters,
@@ -41,9 +56,22 @@ public final class StepBenchmark {
       double tokensPerSecond,
       double stepSeconds,
       double gigaflops,
-      double loss) {}
+      double loss,
+      double allocatedPerStep,
+      long peakHeap,
+      Optional<Profile> profile) {}
 
-  private record Timing(double seconds, double loss) {}
+  /**
+   * Where worker 0 spent its timed steps, while the others ran beside it.
+   *
+   * @param ops by first call
+   * @param steps timed steps
+   * @param seconds of these steps together, kernels and everything else
+   * @param peak of as many threads as all workers have together
+   * @param elementBytes bytes of a number on this backend
+   */
+  public record Profile(
+      List<KernelProfile.Op> ops, int steps, double seconds, MachinePeak peak, int elementBytes) {}
 
   /**
    * @param config workers, threads per worker, batch and optimiser; its data are not read
@@ -53,68 +81,97 @@ public final class StepBenchmark {
     this.config = config;
   }
 
-  /** Runs {@code steps} timed steps on every replica. */
-  public Result run(int steps) {
-    int workers = config.workers();
-    ExecutorService threads = Executors.newFixedThreadPool(workers);
+  /**
+   * Runs the benchmark.
+   *
+   * @param progress told of steps over all replicas
+   */
+  public Result run(Plan plan, Progress progress) {
     try {
-      List<Callable<Timing>> replicas = new ArrayList<>();
-      for (int worker = 0; worker < workers; worker++) {
-        int seed = worker;
-        replicas.add(() -> train(steps, seed));
+      JvmMemory.resetPeakHeap();
+      BenchmarkPhases phases = new BenchmarkPhases(config.workers());
+      List<BenchmarkReplica.Timing> timings = timings(plan, phases, progress);
+      long peakHeap = JvmMemory.peakHeap();
+      Optional<Profile> profile = Optional.empty();
+      if (plan.profile()) {
+        profile = Optional.of(profile(timings.get(0)));
       }
-      double seconds = 0;
-      double loss = 0;
-      for (Future<Timing> timing : threads.invokeAll(replicas)) {
-        seconds += timing.get().seconds / workers;
-        loss += timing.get().loss / workers;
-      }
-      return result(seconds, loss);
+      return result(timings, phases.allocatedPerStep(), peakHeap, profile);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new IllegalStateException("the benchmark was interrupted", e);
+    }
+  }
+
+  private List<BenchmarkReplica.Timing> timings(
+      Plan plan, BenchmarkPhases phases, Progress progress) throws InterruptedException {
+    ExecutorService threads = Executors.newFixedThreadPool(config.workers());
+    Supplier<Kernels> kernels = () -> kernels(config.threadsPerWorker());
+    try {
+      List<Future<BenchmarkReplica.Timing>> replicas = new ArrayList<>();
+      for (int worker = 0; worker < config.workers(); worker++) {
+        boolean profiled = plan.profile() && worker == 0;
+        var replica = new BenchmarkReplica(kernels, model, config, worker, profiled);
+        replicas.add(threads.submit(() -> replica.run(plan, phases)));
+      }
+      threads.shutdown();
+      watch(threads, plan, phases, progress);
+      List<BenchmarkReplica.Timing> timings = new ArrayList<>();
+      for (Future<BenchmarkReplica.Timing> replica : replicas) {
+        timings.add(replica.get());
+      }
+      return timings;
     } catch (ExecutionException e) {
-      throw new IllegalStateException("the benchmark failed", e.getCause());
+      // one replica's failure stops the others; theirs are only its consequence
+      throw new IllegalStateException("the benchmark failed", phases.failure().orElse(e));
     } finally {
       threads.shutdownNow();
     }
   }
 
-  private Timing train(int steps, int seed) {
-    try (Kernels kernels = TrainPlan.kernels(config)) {
-      TransformerLm lm = TransformerLm.forTraining(kernels, model, config.batchSequences());
-      Parameters.initialize(lm.parameters(), model, kernels, config.seed());
-      FrequencySync sync = FrequencySync.of(config.balance(), GlobalFrequencies.none(), 0);
-      LocalTrainer trainer = new LocalTrainer(kernels, lm, config, sync);
-      Batch batch = randomBatch(seed);
-      double[] seconds = new double[steps];
-      for (int step = 0; step < WARMUP_STEPS + steps; step++) {
-        long began = System.nanoTime();
-        trainer.step(batch, step, step + 1);
-        if (step >= WARMUP_STEPS) {
-          seconds[step - WARMUP_STEPS] = (System.nanoTime() - began) / 1e9;
-        }
-      }
-      Arrays.sort(seconds);
-      double loss = Arrays.stream(lm.losses()).limit(batch.tokens()).sum() / batch.tokens();
-      return new Timing(seconds[steps / 2], loss);
+  /** Reports until all replicas have ended. */
+  private void watch(
+      ExecutorService threads, Plan plan, BenchmarkPhases phases, Progress progress)
+      throws InterruptedException {
+    progress.stage("warm-up", 0, "steps");
+    while (!threads.awaitTermination(PROGRESS_MILLIS, TimeUnit.MILLISECONDS)
+        && !phases.allWarm()) {
+      progress.advance(phases.steps());
     }
+    long warm = phases.warmSteps();
+    progress.done(warm + " steps");
+    progress.stage("timing", (long) plan.steps() * config.workers(), "steps");
+    while (!threads.awaitTermination(PROGRESS_MILLIS, TimeUnit.MILLISECONDS)) {
+      progress.advance(phases.steps() - warm);
+    }
+    progress.done((phases.steps() - warm) + " steps");
   }
 
-  private Batch randomBatch(int seed) {
-    Random random = new Random(seed);
-    int tokens = config.batchSequences() * model.sequenceLength();
-    int[] inputs = new int[tokens];
-    int[] targets = new int[tokens];
-    for (int t = 0; t < tokens; t++) {
-      inputs[t] = random.nextInt(model.vocabSize());
-      targets[t] = random.nextInt(model.vocabSize());
-    }
-    return new Batch(
-        config.batchSequences(), model.sequenceLength(), inputs, targets, new int[tokens]);
+  private Profile profile(BenchmarkReplica.Timing worker) throws InterruptedException {
+    MachinePeak peak =
+        MachinePeak.measure(() -> kernels(1), config.workers() * config.threadsPerWorker());
+    return new Profile(worker.ops(), worker.steps(), worker.totalSeconds(), peak, elementBytes());
   }
 
-  private Result result(double seconds, double loss) {
+  private Kernels kernels(int threads) {
+    return TrainPlan.kernels(config.backend(), threads);
+  }
+
+  private int elementBytes() {
+    return config.backend() == TrainConfig.Backend.REFERENCE ? Double.BYTES : Float.BYTES;
+  }
+
+  private Result result(
+      List<BenchmarkReplica.Timing> timings,
+      double allocatedPerStep,
+      long peakHeap,
+      Optional<Profile> profile) {
+    double seconds = 0;
+    double loss = 0;
+    for (BenchmarkReplica.Timing timing : timings) {
+      seconds += timing.medianSeconds() / timings.size();
+      loss += timing.loss() / timings.size();
+    }
     long active = Parameters.active(model);
     double length = model.sequenceLength();
     double tokens = config.batchSequences() * length;
@@ -127,6 +184,9 @@ public final class StepBenchmark {
         tokens * config.workers() / seconds,
         seconds,
         flops / seconds / 1e9,
-        loss);
+        loss,
+        allocatedPerStep,
+        peakHeap,
+        profile);
   }
 }

@@ -31,9 +31,13 @@ record TrainPlan(
 
   /** The kernels that the config names. */
   static Kernels kernels(TrainConfig config) {
-    return switch (config.backend()) {
-      case CPU -> new CpuKernels(config.threadsPerWorker());
-      case ND4J -> Nd4jRuntime.open(Nd4jRuntime.Precision.FLOAT, config.threadsPerWorker());
+    return kernels(config.backend(), config.threadsPerWorker());
+  }
+
+  static Kernels kernels(TrainConfig.Backend backend, int threads) {
+    return switch (backend) {
+      case CPU -> new CpuKernels(threads);
+      case ND4J -> Nd4jRuntime.open(Nd4jRuntime.Precision.FLOAT, threads);
       case REFERENCE -> new ReferenceKernels();
     };
   }
