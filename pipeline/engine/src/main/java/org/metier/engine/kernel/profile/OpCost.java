@@ -35,23 +35,19 @@ record OpCost(double flops, double elements) {
           "headNormRotary",
           "headNormRotaryBackward",
           "route",
-          "routeBackward",
-          "dispatch",
-          "dispatchBackward",
-          "combine",
-          "combineBackward",
-          "swiGlu",
-          "swiGluBackward" ->
+          "routeBackward" ->
           new OpCost(0, once);
       case "addScaled", "rmsNormBackward" -> new OpCost(0, once + size(a[0]));
       case "adamW" -> new OpCost(0, once + size(a[0]) + size(a[2]) + size(a[3]));
       case "embedding" -> new OpCost(0, 2 * size(a[0]));
       case "embeddingBackward" -> new OpCost(0, 3 * size(a[1]));
-      // out [T, n], x [T, m]; grouped products have R rows and each row meets one expert's matrix
-      case "linear", "groupedLinear", "linearInputGradient", "groupedLinearInputGradient" ->
-          new OpCost(product(a[0], a[1]), once);
-      case "linearWeightGradient", "groupedLinearWeightGradient" ->
-          new OpCost(product(a[1], a[2]), once + size(a[0]));
+      // out [T, n], x [T, m]
+      case "linear", "linearInputGradient" -> new OpCost(product(a[0], a[1]), once);
+      case "linearWeightGradient" -> new OpCost(product(a[1], a[2]), once + size(a[0]));
+      // gateUp [R, 2f] by [2f, d], and half as much by down; backward each of them twice
+      case "experts" -> new OpCost(1.5 * product(a[1], a[4]), once + size(a[2]));
+      case "expertsBackward" ->
+          new OpCost(3 * product(a[6], a[7]), once + size(a[2]) + size(a[3]) + size(a[4]));
       // q kᵀ and p v
       case "attention" ->
           new OpCost(2 * attentionProduct((int[]) a[3], (AttentionShape) a[4]), once);
