@@ -12,12 +12,6 @@ import org.metier.engine.tensor.Tensor;
  * computed. The backward pass computes the probabilities again from the log-sum-exp.
  */
 final class Attention {
-  /**
-   * OpenBLAS multiplies matrices up to this many multiply-adds (100³) without packing them first,
-   * provided that the left one or none is transposed: a quarter faster at the sizes met here.
-   */
-  private static final int UNPACKED_PRODUCT = 1_000_000;
-
   private final Team team;
   private final Rows rows;
   private final Blas blas;
@@ -174,39 +168,29 @@ final class Attention {
     return (float) (1 / Math.sqrt(shape.headDim()));
   }
 
-  /** Columns of scores per product. */
-  private static int chunk(AttentionTile tile) {
-    int columns = UNPACKED_PRODUCT / (tile.rows() * tile.shape().headDim());
-    return Math.max(16, columns / 16 * 16);
-  }
-
   /**
    * {@code scores[r, s] = ⟨left[r], position s⟩}: left [rows, headDim], right [headDim, columns].
    */
   private void scores(
       float[] memory, int scores, int left, int right, AttentionTile tile, int columns) {
     int headDim = tile.shape().headDim();
-    int chunk = chunk(tile);
-    for (int s = 0; s < tile.seen(); s += chunk) {
-      int n = Math.min(chunk, tile.seen() - s);
-      blas.gemm(
-          false,
-          false,
-          tile.rows(),
-          n,
-          headDim,
-          1,
-          memory,
-          left,
-          headDim,
-          memory,
-          right + tile.first() + s,
-          columns,
-          0,
-          memory,
-          scores + s,
-          tile.stride());
-    }
+    blas.gemm(
+        false,
+        false,
+        tile.rows(),
+        tile.seen(),
+        headDim,
+        1,
+        memory,
+        left,
+        headDim,
+        memory,
+        right + tile.first(),
+        columns,
+        0,
+        memory,
+        scores,
+        tile.stride());
   }
 
   /**
@@ -215,56 +199,46 @@ final class Attention {
   private void weightedSum(
       float[] memory, int out, int scores, float[] qkv, int right, AttentionTile tile) {
     int headDim = tile.shape().headDim();
-    int width = tile.shape().qkvWidth();
-    int chunk = chunk(tile);
-    for (int s = 0; s < tile.seen(); s += chunk) {
-      int n = Math.min(chunk, tile.seen() - s);
-      blas.gemm(
-          false,
-          false,
-          tile.rows(),
-          headDim,
-          n,
-          1,
-          memory,
-          scores + s,
-          tile.stride(),
-          qkv,
-          right + s * width,
-          width,
-          s == 0 ? 0 : 1,
-          memory,
-          out,
-          headDim);
-    }
+    blas.gemm(
+        false,
+        false,
+        tile.rows(),
+        headDim,
+        tile.seen(),
+        1,
+        memory,
+        scores,
+        tile.stride(),
+        qkv,
+        right,
+        tile.shape().qkvWidth(),
+        0,
+        memory,
+        out,
+        headDim);
   }
 
   /** {@code row s of dQkv += Σ_r scores[r, s] · left[r]}. */
   private void addTransposed(
       float[] dQkv, int target, float[] memory, int scores, int left, AttentionTile tile) {
     int headDim = tile.shape().headDim();
-    int width = tile.shape().qkvWidth();
-    int chunk = chunk(tile);
-    for (int s = 0; s < tile.seen(); s += chunk) {
-      int n = Math.min(chunk, tile.seen() - s);
-      blas.gemm(
-          true,
-          false,
-          n,
-          headDim,
-          tile.rows(),
-          1,
-          memory,
-          scores + s,
-          tile.stride(),
-          memory,
-          left,
-          headDim,
-          1,
-          dQkv,
-          target + s * width,
-          width);
-    }
+    blas.gemm(
+        true,
+        false,
+        tile.seen(),
+        headDim,
+        tile.rows(),
+        1,
+        memory,
+        scores,
+        tile.stride(),
+        memory,
+        left,
+        headDim,
+        1,
+        dQkv,
+        target,
+        tile.shape().qkvWidth());
   }
 
   /** Lays one kv head's block of columns of a sequence down as [headDim, columns]. */

@@ -35,7 +35,8 @@ public final class CpuKernels implements Kernels {
     this(threads, Blas.best(), Rows.best());
   }
 
-  CpuKernels(int threads, Blas blas, Rows rows) {
+  CpuKernels(int threads, Blas library, Rows rows) {
+    Blas blas = library.tunedFor(rows.vectorLength());
     team = new Team(threads);
     elements = new Elements(team, rows);
     embedding = new Embedding(team, rows);

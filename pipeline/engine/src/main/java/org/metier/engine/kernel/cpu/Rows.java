@@ -15,6 +15,9 @@ interface Rows {
     return Best.INSTANCE;
   }
 
+  /** Floats that one instruction works on; 1 without the Vector API. */
+  int vectorLength();
+
   /** Σ a·b. */
   float dot(float[] a, int aOffset, float[] b, int bOffset, int n);
 

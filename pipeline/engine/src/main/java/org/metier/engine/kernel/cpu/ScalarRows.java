@@ -55,6 +55,11 @@ final class ScalarRows implements Rows {
   }
 
   @Override
+  public int vectorLength() {
+    return 1;
+  }
+
+  @Override
   public float dot(float[] a, int aOffset, float[] b, int bOffset, int n) {
     float sum = 0;
     for (int i = 0; i < n; i++) {

@@ -50,6 +50,11 @@ final class VectorRows implements Rows {
   }
 
   @Override
+  public int vectorLength() {
+    return LANES;
+  }
+
+  @Override
   public float dot(float[] a, int aOffset, float[] b, int bOffset, int n) {
     int end = whole(n);
     int unrolled = n - n % (4 * LANES);
