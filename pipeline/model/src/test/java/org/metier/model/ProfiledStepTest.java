@@ -54,9 +54,8 @@ class ProfiledStepTest {
         .containsEntry("attention", 2L)
         .containsEntry("attentionBackward", 2L)
         .containsEntry("route", 2L)
-        // gate with up, and down
-        .containsEntry("groupedLinear", 4L)
-        .containsEntry("groupedLinearWeightGradient", 4L)
+        .containsEntry("experts", 2L)
+        .containsEntry("expertsBackward", 2L)
         // qkv, attention's output, router
         .containsEntry("linear", 6L)
         // two in a layer and the final one

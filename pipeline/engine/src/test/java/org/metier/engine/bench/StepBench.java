@@ -231,33 +231,36 @@ public final class StepBench {
         () ->
             kernels.routeBackward(
                 dLogits, dGates, probabilities, gates, routing, logits, true, perExpert, 1e-3));
-    Tensor in = tensor(1, rows, d);
-    Tensor out = tensor(1, rows, d);
+    Tensor work = tensor(1, rows, d);
     Tensor gateUp = tensor(1, rows, 2 * model.ffn);
-    Tensor dGateUp = tensor(1, rows, 2 * model.ffn);
-    Tensor hidden = tensor(1, rows, model.ffn);
-    double moved = 2.0 * in.size();
-    layer("dispatch", 0, moved, () -> kernels.dispatch(in, y, routing));
-    grouped("gate-up", gateUp, in, 2 * model.ffn, d, routing);
-    layer("SwiGLU", 0, 3.0 * hidden.size(), () -> kernels.swiGlu(hidden, gateUp));
-    layer("SwiGLU'", 0, 5.0 * hidden.size(), () -> kernels.swiGluBackward(dGateUp, hidden, gateUp));
-    grouped("down", out, hidden, d, model.ffn, routing);
-    layer("combine", 0, moved, () -> kernels.combine(dX, x, out, gates, routing));
+    Tensor gateUpWeight = tensor(0.02, model.experts, 2 * model.ffn, d);
+    Tensor dGateUpWeight = tensor(0.02, model.experts, 2 * model.ffn, d);
+    Tensor downWeight = tensor(0.02, model.experts, d, model.ffn);
+    Tensor dDownWeight = tensor(0.02, model.experts, d, model.ffn);
+    double flops = 6.0 * rows * model.ffn * d;
     layer(
-        "combine'",
+        "experts",
+        flops,
         0,
-        1.5 * moved,
-        () -> kernels.combineBackward(in, dGates, x, out, gates, routing));
-    layer("dispatch'", 0, moved, () -> kernels.dispatchBackward(dX, in, routing));
-  }
-
-  private void grouped(String name, Tensor out, Tensor x, int n, int m, Routing routing) {
-    Tensor w = tensor(0.02, model.experts, n, m);
-    Tensor dW = tensor(0.02, model.experts, n, m);
-    double flops = 2.0 * x.rows() * n * m;
-    layer(name, flops, 0, () -> kernels.groupedLinear(out, x, w, routing));
-    layer(name + " dX", flops, 0, () -> kernels.groupedLinearInputGradient(x, out, w, routing));
-    layer(name + " dW", flops, 0, () -> kernels.groupedLinearWeightGradient(dW, out, x, routing));
+        () -> kernels.experts(dX, gateUp, work, x, y, gates, gateUpWeight, downWeight, routing));
+    layer(
+        "experts'",
+        2 * flops,
+        0,
+        () ->
+            kernels.expertsBackward(
+                dX,
+                dGates,
+                dGateUpWeight,
+                dDownWeight,
+                work,
+                x,
+                gateUp,
+                y,
+                gates,
+                gateUpWeight,
+                downWeight,
+                routing));
   }
 
   private void optimiser() {

@@ -83,23 +83,21 @@ class MoeLayerTest {
     Tensor normed = zeros(tokens, WIDTH);
     Tensor inverseRms = zeros(tokens);
     Tensor gateUp = zeros(tokens, 2 * HIDDEN);
-    Tensor hidden = zeros(tokens, HIDDEN);
     Tensor out = tensor(trial.x, tokens, WIDTH);
     kernels.rmsNorm(normed, inverseRms, x, norm, trial.config.rmsEpsilon());
     kernels.linear(gateUp, normed, in, false);
-    kernels.swiGlu(hidden, gateUp);
+    Tensor hidden = tensor(swiGlu(read(gateUp)), tokens, HIDDEN);
     kernels.linear(out, hidden, down, true);
 
     Tensor dX = tensor(trial.dOut, tokens, WIDTH);
     Tensor dHidden = zeros(tokens, HIDDEN);
-    Tensor dGateUp = zeros(tokens, 2 * HIDDEN);
     Tensor dNormed = zeros(tokens, WIDTH);
     Tensor dDown = zeros(WIDTH, HIDDEN);
     Tensor dIn = zeros(2 * HIDDEN, WIDTH);
     Tensor dNorm = zeros(WIDTH);
     kernels.linearWeightGradient(dDown, dX, hidden);
     kernels.linearInputGradient(dHidden, dX, down, false);
-    kernels.swiGluBackward(dGateUp, dHidden, gateUp);
+    Tensor dGateUp = tensor(swiGluGradient(read(dHidden), read(gateUp)), tokens, 2 * HIDDEN);
     kernels.linearWeightGradient(dIn, dGateUp, normed);
     kernels.linearInputGradient(dNormed, dGateUp, in, false);
     kernels.rmsNormBackward(dX, dNorm, dNormed, inverseRms, x, norm);
@@ -116,6 +114,31 @@ class MoeLayerTest {
         .containsExactly(read(dIn.rows(HIDDEN, HIDDEN)), within(TOLERANCE));
     assertThat(actual.down()[0]).as("dDown").containsExactly(read(dDown), within(TOLERANCE));
     assertThat(actual.router()).as("router without a choice").containsOnly(0);
+  }
+
+  /** silu(g) ⊙ u of rows [g | u]. */
+  private static double[] swiGlu(double[] gateUp) {
+    double[] hidden = new double[gateUp.length / 2];
+    for (int i = 0; i < hidden.length; i++) {
+      double g = gateUp[i + i / HIDDEN * HIDDEN];
+      double u = gateUp[i + i / HIDDEN * HIDDEN + HIDDEN];
+      hidden[i] = g / (1 + Math.exp(-g)) * u;
+    }
+    return hidden;
+  }
+
+  /** Its gradient, [dg | du]: silu'(g) = σ(g) (1 + g (1 - σ(g))). */
+  private static double[] swiGluGradient(double[] dHidden, double[] gateUp) {
+    double[] dGateUp = new double[gateUp.length];
+    for (int i = 0; i < dHidden.length; i++) {
+      int gate = i + i / HIDDEN * HIDDEN;
+      int up = gate + HIDDEN;
+      double g = gateUp[gate];
+      double sigmoid = 1 / (1 + Math.exp(-g));
+      dGateUp[gate] = dHidden[i] * gateUp[up] * sigmoid * (1 + g * (1 - sigmoid));
+      dGateUp[up] = dHidden[i] * g * sigmoid;
+    }
+    return dGateUp;
   }
 
   @Test
@@ -189,7 +212,7 @@ class MoeLayerTest {
               0,
               tokens,
               planned(w -> MoeLayer.Saved.take(w, config, tokens)),
-              planned(w -> MoeLayer.Gradients.take(w, config, tokens)));
+              planned(w -> MoeLayer.Scratch.take(w, config, tokens)));
     }
 
     private <T> T planned(Function<Workspace, T> layout) {

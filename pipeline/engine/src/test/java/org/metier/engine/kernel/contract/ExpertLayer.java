@@ -5,9 +5,9 @@ import org.metier.engine.kernel.Routing;
 import org.metier.engine.tensor.Tensor;
 
 /**
- * A mixture-of-experts layer put together from the ops, for the identities: router, dispatch,
- * SwiGLU experts, combine on top of the residual. Kept here and not taken from the model, so that a
- * backend is judged by its kernels alone.
+ * A mixture-of-experts layer put together from the ops, for the identities: router, and experts on
+ * top of the residual. Kept here and not taken from the model, so that a backend is judged by its
+ * kernels alone.
  */
 final class ExpertLayer {
   final double[] out;
@@ -39,36 +39,32 @@ final class ExpertLayer {
     Tensor logits = trial.output("logits", tokens, experts);
     Tensor probabilities = trial.output("probabilities", tokens, experts);
     Tensor gates = trial.output("gates", tokens, topK);
-    Tensor dispatched = trial.output("dispatched", rows, width);
     Tensor gateUp = trial.output("gateUp", rows, 2 * hidden);
-    Tensor activated = trial.output("activated", rows, hidden);
-    Tensor y = trial.output("y", rows, width);
     Tensor outTensor = trial.output("out", tokens, width);
+    Tensor work = trial.working("work", rows, width);
     k.linear(logits, x, router, false);
     k.route(probabilities, gates, routing, logits, new double[experts], true);
-    k.dispatch(dispatched, x, routing);
-    k.groupedLinear(gateUp, dispatched, in, routing);
-    k.swiGlu(activated, gateUp);
-    k.groupedLinear(y, activated, outWeight, routing);
-    k.combine(outTensor, x, y, gates, routing);
+    k.experts(outTensor, gateUp, work, x, x, gates, in, outWeight, routing);
 
-    Tensor dY = trial.output("dY", rows, width);
     Tensor dGates = trial.output("dGates", tokens, topK);
-    Tensor dActivated = trial.output("dActivated", rows, hidden);
-    Tensor dGateUp = trial.output("dGateUp", rows, 2 * hidden);
-    Tensor dDispatched = trial.output("dDispatched", rows, width);
     Tensor dLogits = trial.output("dLogits", tokens, experts);
     Tensor dXTensor = trial.output("dX", tokens, width);
     Tensor dRouterTensor = zeros(trial, "dRouter", router);
     Tensor dInTensor = zeros(trial, "dIn", in);
     Tensor dOutWeightTensor = zeros(trial, "dOutWeight", outWeight);
-    k.combineBackward(dY, dGates, dOut, y, gates, routing);
-    k.groupedLinearWeightGradient(dOutWeightTensor, dY, activated, routing);
-    k.groupedLinearInputGradient(dActivated, dY, outWeight, routing);
-    k.swiGluBackward(dGateUp, dActivated, gateUp);
-    k.groupedLinearWeightGradient(dInTensor, dGateUp, dispatched, routing);
-    k.groupedLinearInputGradient(dDispatched, dGateUp, in, routing);
-    k.dispatchBackward(dXTensor, dDispatched, routing);
+    k.expertsBackward(
+        dXTensor,
+        dGates,
+        dInTensor,
+        dOutWeightTensor,
+        work,
+        dOut,
+        gateUp,
+        x,
+        gates,
+        in,
+        outWeight,
+        routing);
     double[] noBalance = new double[experts];
     k.routeBackward(dLogits, dGates, probabilities, gates, routing, logits, true, noBalance, 0);
     k.linearWeightGradient(dRouterTensor, dLogits, x);

@@ -83,14 +83,25 @@ final class FaultyKernels implements InvocationHandler {
     int seen = 0;
     for (int a = 0; a < arguments.length; a++) {
       double[] after = read(arguments[a]);
-      boolean source = Arrays.equals(before.get(a), after);
-      if (after.length > 0 && source == (fault == Fault.CHANGES_INPUT)) {
+      if (after.length > 0 && concerns(before.get(a), after)) {
         if (seen++ == which) {
           breakArgument(arguments[a], before.get(a), after);
         }
       }
     }
     candidates = Math.max(candidates, seen);
+  }
+
+  /** Whether the fault is one of such an argument. */
+  private boolean concerns(double[] before, double[] after) {
+    boolean unchanged = Arrays.equals(before, after);
+    // The reference has no use for working memory, and nobody else may care what is in it.
+    boolean working = unchanged && Double.isNaN(after[0]);
+    return switch (fault) {
+      case CHANGES_INPUT -> unchanged && !working;
+      case WRITES_BEYOND -> !unchanged || working;
+      case WRONG_ELEMENT, UNWRITTEN_ELEMENT, CHANGES_BITS -> !unchanged;
+    };
   }
 
   private void breakArgument(Object argument, double[] before, double[] after) {

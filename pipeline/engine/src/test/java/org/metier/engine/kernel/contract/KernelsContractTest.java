@@ -32,18 +32,7 @@ class KernelsContractTest {
     guard(c -> c.headNormRotary(2, 3, 3, 3, 16), "headNormRotary", "headNormRotaryBackward");
     guard(c -> c.attention(1, 17, 4, 2, 32, Visible.DOCUMENTS), "attention", "attentionBackward");
     guard(c -> c.router(17, 8, 2, true), "route", "routeBackward");
-    guard(
-        c -> c.dispatchAndCombine(17, 8, 2, Load.SPREAD, 5),
-        "dispatch",
-        "dispatchBackward",
-        "combine",
-        "combineBackward");
-    guard(
-        c -> c.groupedLinear(17, 8, 2, Load.ODD_EXPERTS_ONLY, 5, 6),
-        "groupedLinear",
-        "groupedLinearInputGradient",
-        "groupedLinearWeightGradient");
-    guard(c -> c.swiGlu(3, 17), "swiGlu", "swiGluBackward");
+    guard(c -> c.experts(17, 8, 2, Load.ODD_EXPERTS_ONLY, 5, 6), "experts", "expertsBackward");
     guard(c -> c.crossEntropy(3, 17, 5), "crossEntropy", "crossEntropyWithGradient");
     guard(c -> c.adamW(17, 3), "adamW");
   }

@@ -7,7 +7,7 @@ import org.metier.engine.kernel.AdamWStep;
 import org.metier.engine.kernel.Kernels;
 import org.metier.engine.tensor.Tensor;
 
-/** Ops that treat every row alike: embedding, RMS norm, linear, SwiGLU, AdamW. */
+/** Ops that treat every row alike: embedding, RMS norm, linear, AdamW. */
 interface RowContract extends Contract {
 
   @ParameterizedTest
@@ -75,37 +75,6 @@ interface RowContract extends Contract {
           k.linearInputGradient(trial.output("dX", tokens, in), dOut, w, false);
           k.linearInputGradient(trial.accumulator("dX added to", tokens, in), dOut, w, true);
           k.linearWeightGradient(trial.accumulator("dW", out, in), dOut, x);
-        });
-  }
-
-  @ParameterizedTest
-  @CsvSource({"1, 1", "3, 17", "17, 64", "65, 33", "1, 1027", "1031, 40"})
-  default void swiGlu(int rows, int width) {
-    assertAgrees(
-        "swiGlu %d x %d".formatted(rows, width),
-        trial -> {
-          Tensor gateUp = trial.input("gateUp", rows, 2 * width);
-          Tensor dOut = trial.input("dOut", rows, width);
-          trial.kernels().swiGlu(trial.output("out", rows, width), gateUp);
-          trial.kernels().swiGluBackward(trial.output("dGateUp", rows, 2 * width), dOut, gateUp);
-        });
-  }
-
-  /** exp must neither overflow nor turn the product into NaN. */
-  @Test
-  default void swiGluOfLargeGates() {
-    assertAgrees(
-        "swiGlu of large gates",
-        trial -> {
-          float[] values = trial.normals(2 * 38);
-          for (int i = 0; i < 19; i++) {
-            values[i] = 100 + 10 * i;
-            values[38 + i] = -100 - 10 * i;
-          }
-          Tensor gateUp = trial.input("gateUp", values, 2, 38);
-          Tensor dOut = trial.input("dOut", 2, 19);
-          trial.kernels().swiGlu(trial.output("out", 2, 19), gateUp);
-          trial.kernels().swiGluBackward(trial.output("dGateUp", 2, 38), dOut, gateUp);
         });
   }
 

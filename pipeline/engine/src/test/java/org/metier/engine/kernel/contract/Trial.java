@@ -19,6 +19,7 @@ import org.metier.engine.tensor.Tensor;
  *   <li>an {@link #input} must keep its bits;
  *   <li>an {@link #output} starts as NaN and must be overwritten in full;
  *   <li>an {@link #accumulator} starts from random numbers, so that overwriting it shows;
+ *   <li>{@link #working} memory starts as NaN, so that reading it shows;
  *   <li>every tensor lies between guard elements at an offset that no vector width divides.
  * </ul>
  */
@@ -83,6 +84,13 @@ final class Trial {
     Tensor tensor = guarded(name, shape);
     kernels.fill(tensor, Double.NaN);
     outputs.add(new Watched(name, tensor, new double[0]));
+    return tensor;
+  }
+
+  /** Memory for the op's own use: whatever it holds in the end is no result. */
+  Tensor working(String name, int... shape) {
+    Tensor tensor = guarded(name, shape);
+    kernels.fill(tensor, Double.NaN);
     return tensor;
   }
 

@@ -110,25 +110,32 @@ final class EveryOp {
     Tensor dGates = random(TOKENS, 2);
     double[] perExpert = {0.1, 0.2, 0.3};
     k.route(probabilities, gates, routing, logits, perExpert, true);
-    Tensor in = random(ROWS, WIDTH);
-    Tensor gateUp = random(ROWS, 10);
-    Tensor w = random(EXPERTS, 10, WIDTH);
-    Tensor dW = random(EXPERTS, 10, WIDTH);
-    Tensor hidden = random(ROWS, 5);
-    Tensor dGateUp = random(ROWS, 10);
     Tensor out = random(TOKENS, WIDTH);
-    k.dispatch(in, x, routing);
-    k.groupedLinear(gateUp, in, w, routing);
-    k.swiGlu(hidden, gateUp);
-    k.combine(out, x, in, gates, routing);
-    keep(probabilities, gates, in, gateUp, hidden, out);
-    k.combineBackward(in, dGates, out, random(ROWS, WIDTH), gates, routing);
-    k.swiGluBackward(dGateUp, hidden, gateUp);
-    k.groupedLinearWeightGradient(dW, dGateUp, in, routing);
-    k.groupedLinearInputGradient(in, dGateUp, w, routing);
-    k.dispatchBackward(x, in, routing);
+    Tensor gateUp = random(ROWS, 10);
+    Tensor work = random(ROWS, WIDTH);
+    Tensor gateUpWeight = random(EXPERTS, 10, WIDTH);
+    Tensor downWeight = random(EXPERTS, WIDTH, 5);
+    k.experts(out, gateUp, work, x, x, gates, gateUpWeight, downWeight, routing);
+    keep(probabilities, gates, gateUp, out);
+    Tensor dX = random(TOKENS, WIDTH);
+    Tensor dGateUpWeight = random(EXPERTS, 10, WIDTH);
+    Tensor dDownWeight = random(EXPERTS, WIDTH, 5);
+    k.expertsBackward(
+        dX,
+        dGates,
+        dGateUpWeight,
+        dDownWeight,
+        work,
+        out,
+        gateUp,
+        x,
+        gates,
+        gateUpWeight,
+        downWeight,
+        routing);
+    keep(dX, dGates, dGateUpWeight, dDownWeight);
     k.routeBackward(dLogits, dGates, probabilities, gates, routing, logits, true, perExpert, 1e-3);
-    keep(dGates, dGateUp, dW, in, x, dLogits);
+    keep(dLogits);
   }
 
   private void lossAndOptimiser() {

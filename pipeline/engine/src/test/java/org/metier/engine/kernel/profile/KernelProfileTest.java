@@ -56,10 +56,9 @@ class KernelProfileTest {
             entry("linear", 2 * 2.0 * 6 * 4 * 8),
             entry("linearInputGradient", 2.0 * 6 * 4 * 8),
             entry("linearWeightGradient", 2.0 * 6 * 4 * 8),
-            // 12 rows, 4 in, 10 out
-            entry("groupedLinear", 2.0 * 12 * 4 * 10),
-            entry("groupedLinearInputGradient", 2.0 * 12 * 4 * 10),
-            entry("groupedLinearWeightGradient", 2.0 * 12 * 4 * 10),
+            // 12 rows, 4 to 10 and 5 to 4; backward both gradients of each
+            entry("experts", 2.0 * 12 * (4 * 10 + 5 * 4)),
+            entry("expertsBackward", 2 * 2.0 * 12 * (4 * 10 + 5 * 4)),
             // 1 + 2 + 1 positions of the first sequence, 1 + 1 + 2 of the second; width 4
             entry("attention", 2 * 2.0 * 8 * 4),
             entry("attentionBackward", 5 * 2.0 * 8 * 4),
@@ -84,9 +83,10 @@ class KernelProfileTest {
         // rows of the table in use, and not the table
         .containsEntry("embedding", 24.0 + 24)
         .containsEntry("embeddingBackward", 24.0 + 2 * 24)
-        // 12 rows and 6 tokens
-        .containsEntry("dispatch", 48.0 + 24)
-        .containsEntry("swiGlu", 60.0 + 120)
+        // out, residual, x; gateUp; the gates; working memory twice; both weights
+        .containsEntry("experts", 3 * 24.0 + 120 + 12 + 2 * 48 + 120 + 60)
+        // dX, dOut, x; gateUp; gates and theirs; working memory twice; weights; theirs added to
+        .containsEntry("expertsBackward", 3 * 24.0 + 120 + 2 * 12 + 2 * 48 + 3 * (120 + 60))
         // gradient read; value and both moments read and written
         .containsEntry("adamW", 7.0 * 24);
   }

@@ -215,6 +215,51 @@ class FiniteDifferenceTest {
     return values;
   }
 
+  /** Expert 2 of 4 gets no rows. */
+  @Test
+  void experts() {
+    Routing routing = routing(5, 4, 2, 0, 3, 3, 0, 1, 3, 0, 1, 3, 1);
+    Tensor residual = check.normals(5, 3);
+    Tensor x = check.normals(5, 3);
+    Tensor gates = check.normals(5, 2);
+    Tensor gateUpWeight = check.normals(4, 14, 3);
+    Tensor downWeight = check.normals(4, 3, 7);
+    Tensor dOut = check.normals(5, 3);
+    Tensor out = check.empty(5, 3);
+    Tensor gateUp = check.empty(10, 14);
+    Tensor work = check.empty(10, 3);
+    DoubleSupplier loss =
+        () -> {
+          k.experts(out, gateUp, work, residual, x, gates, gateUpWeight, downWeight, routing);
+          return check.dot(out, dOut);
+        };
+    loss.getAsDouble();
+    Gradient dX = check.overwritten(x);
+    Gradient dGates = check.overwritten(gates);
+    Gradient dGateUpWeight = check.added(gateUpWeight);
+    Gradient dDownWeight = check.added(downWeight);
+    k.expertsBackward(
+        dX.tensor(),
+        dGates.tensor(),
+        dGateUpWeight.tensor(),
+        dDownWeight.tensor(),
+        work,
+        dOut,
+        gateUp,
+        x,
+        gates,
+        gateUpWeight,
+        downWeight,
+        routing);
+    check.assertGradient("dX", x, dX, loss);
+    check.assertGradient("dGates", gates, dGates, loss);
+    check.assertGradient("dGateUpWeight", gateUpWeight, dGateUpWeight, loss);
+    check.assertGradient("dDownWeight", downWeight, dDownWeight, loss);
+    check.assertGradient("dResidual is dOut", residual, new Gradient(dOut, new double[15]), loss);
+  }
+
+  // ---- the steps that the reference's experts are made of, each by itself ----
+
   @Test
   void dispatch() {
     Routing routing = routing(5, 4, 2, 0, 3, 3, 0, 1, 3, 0, 1, 3, 1);
@@ -222,13 +267,13 @@ class FiniteDifferenceTest {
     Tensor dOut = check.normals(10, 3);
     Tensor out = check.empty(10, 3);
     Gradient dX = check.overwritten(x);
-    k.dispatchBackward(dX.tensor(), dOut, routing);
+    Dispatch.backward(View.of(dX.tensor()), View.of(dOut), routing);
     check.assertGradient(
         "dX",
         x,
         dX,
         () -> {
-          k.dispatch(out, x, routing);
+          Dispatch.forward(View.of(out), View.of(x), routing);
           return check.dot(out, dOut);
         });
   }
@@ -243,15 +288,20 @@ class FiniteDifferenceTest {
     Tensor out = check.empty(5, 3);
     DoubleSupplier loss =
         () -> {
-          k.combine(out, residual, y, gates, routing);
+          Combine.forward(View.of(out), View.of(residual), View.of(y), View.of(gates), routing);
           return check.dot(out, dOut);
         };
     Gradient dY = check.overwritten(y);
     Gradient dGates = check.overwritten(gates);
-    k.combineBackward(dY.tensor(), dGates.tensor(), dOut, y, gates, routing);
+    Combine.backward(
+        View.of(dY.tensor()),
+        View.of(dGates.tensor()),
+        View.of(dOut),
+        View.of(y),
+        View.of(gates),
+        routing);
     check.assertGradient("dY", y, dY, loss);
     check.assertGradient("dGates", gates, dGates, loss);
-    check.assertGradient("dResidual is dOut", residual, new Gradient(dOut, new double[15]), loss);
   }
 
   /** Expert 2 of 4 gets no rows. */
@@ -264,13 +314,13 @@ class FiniteDifferenceTest {
     Tensor out = check.empty(10, 5);
     DoubleSupplier loss =
         () -> {
-          k.groupedLinear(out, x, w, routing);
+          GroupedLinear.forward(View.of(out), View.of(x), View.of(w), routing);
           return check.dot(out, dOut);
         };
     Gradient dX = check.overwritten(x);
     Gradient dW = check.added(w);
-    k.groupedLinearInputGradient(dX.tensor(), dOut, w, routing);
-    k.groupedLinearWeightGradient(dW.tensor(), dOut, x, routing);
+    GroupedLinear.inputGradient(View.of(dX.tensor()), View.of(dOut), View.of(w), routing);
+    GroupedLinear.weightGradient(View.of(dW.tensor()), View.of(dOut), View.of(x), routing);
     check.assertGradient("dX", x, dX, loss);
     check.assertGradient("dW", w, dW, loss);
   }
@@ -288,13 +338,13 @@ class FiniteDifferenceTest {
     Tensor dOut = check.normals(3, 7);
     Tensor out = check.empty(3, 7);
     Gradient dGateUp = check.overwritten(gateUp);
-    k.swiGluBackward(dGateUp.tensor(), dOut, gateUp);
+    SwiGlu.backward(View.of(dGateUp.tensor()), View.of(dOut), View.of(gateUp));
     check.assertGradient(
         "dGateUp",
         gateUp,
         dGateUp,
         () -> {
-          k.swiGlu(out, gateUp);
+          SwiGlu.forward(View.of(out), View.of(gateUp));
           return check.dot(out, dOut);
         });
   }

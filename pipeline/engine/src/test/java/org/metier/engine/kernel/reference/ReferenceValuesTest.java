@@ -21,6 +21,8 @@ class ReferenceValuesTest {
   /** Some ten roundings of numbers of order 1. */
   private static final Offset<Double> ROUNDING = within(1e-14);
 
+  private static final double SIGMOID_OF_ONE = 0.731058578630004879;
+
   private final Kernels k = new ReferenceKernels();
   private final GradientCheck make = new GradientCheck(k, 5);
 
@@ -49,9 +51,50 @@ class ReferenceValuesTest {
   @Test
   void swiGluGatesWithTheFirstHalf() {
     Tensor out = make.empty(1, 2);
-    k.swiGlu(out, make.tensor(new double[] {1, 0, 3, 5}, 1, 4));
-    assertThat(make.read(out)[0]).isCloseTo(3 * 0.731058578630004879, ROUNDING);
+    SwiGlu.forward(View.of(out), View.of(make.tensor(new double[] {1, 0, 3, 5}, 1, 4)));
+    assertThat(make.read(out)[0]).isCloseTo(3 * SIGMOID_OF_ONE, ROUNDING);
     assertThat(make.read(out)[1]).isZero();
+  }
+
+  /**
+   * A token [1, 2] and two experts of inner width 1. Expert 1, its first choice, has g = 0 and
+   * returns nothing; expert 0 has g = 1 and u = 3 and returns 3 σ(1) · [2, -1].
+   */
+  @Test
+  void expertsByHand() {
+    Routing routing = new Routing(1, 2, 2);
+    routing.expertOfSlot[0] = 1;
+    routing.expertOfSlot[1] = 0;
+    routing.sortByExpert(1);
+    Tensor out = make.empty(1, 2);
+    Tensor gateUp = make.empty(2, 2);
+    Tensor work = make.empty(2, 2);
+    Tensor x = make.tensor(new double[] {1, 2}, 1, 2);
+    Tensor gates = make.tensor(new double[] {0.75, 0.25}, 1, 2);
+    Tensor in = make.tensor(new double[] {1, 0, 0, 1.5, /* expert 1 */ 2, -1, 7, 0}, 2, 2, 2);
+    Tensor down = make.tensor(new double[] {2, -1, /* expert 1 */ 100, 100}, 2, 2, 1);
+    Tensor residual = make.tensor(new double[] {10, 20}, 1, 2);
+    k.experts(out, gateUp, work, residual, x, gates, in, down, routing);
+    double hidden = 3 * SIGMOID_OF_ONE;
+    assertThat(make.read(gateUp)).containsExactly(1, 3, 0, 7);
+    assertThat(make.read(out))
+        .containsExactly(new double[] {10 + 0.5 * hidden, 20 - 0.25 * hidden}, ROUNDING);
+
+    // Expert 1: silu'(0) = 1/2, so dg = 0.75 · (100 + 200) · 7 / 2 and du = 0.
+    Tensor dX = make.empty(1, 2);
+    Tensor dGates = make.empty(1, 2);
+    Tensor dIn = make.empty(2, 2, 2);
+    Tensor dDown = make.empty(2, 2, 1);
+    Tensor dOut = make.tensor(new double[] {1, 2}, 1, 2);
+    k.expertsBackward(dX, dGates, dIn, dDown, work, dOut, gateUp, x, gates, in, down, routing);
+    double dg = 0.75 * 300 * 7 / 2;
+    // Expert 0 gets no gradient through its down weights, since ⟨[2, -1], [1, 2]⟩ = 0.
+    assertThat(make.read(dGates)).containsExactly(0, 0);
+    assertThat(make.read(dX)).containsExactly(new double[] {2 * dg, -dg}, within(1e-12));
+    assertThat(make.read(dIn))
+        .containsExactly(new double[] {0, 0, 0, 0, dg, 2 * dg, 0, 0}, within(1e-12));
+    assertThat(make.read(dDown))
+        .containsExactly(new double[] {0.25 * hidden, 0.5 * hidden, 0, 0}, ROUNDING);
   }
 
   /** Position 1 of a head of width 4 with θ = 16 turns its pairs by 1 and by 16^(-1/2) = 1/4. */
