@@ -99,7 +99,8 @@ public final class KernelBench {
           "%-36s %12.1f %7.1f %s %7.0f %%%n",
           op, microseconds, rate / 1e9, cost.product() ? "GFLOP/s" : "GB/s   ", 100 * rate / best);
     }
-    // a machine that others use, too, may have changed meanwhile: then the last column is worth little
+    // a machine that others use, too, may have changed meanwhile: then the last column is worth
+    // little
     peak(plan, "peak after");
   }
 
