@@ -130,12 +130,10 @@ public final class StepBenchmark {
   }
 
   /** Reports until all replicas have ended. */
-  private void watch(
-      ExecutorService threads, Plan plan, BenchmarkPhases phases, Progress progress)
+  private void watch(ExecutorService threads, Plan plan, BenchmarkPhases phases, Progress progress)
       throws InterruptedException {
     progress.stage("warm-up", 0, "steps");
-    while (!threads.awaitTermination(PROGRESS_MILLIS, TimeUnit.MILLISECONDS)
-        && !phases.allWarm()) {
+    while (!threads.awaitTermination(PROGRESS_MILLIS, TimeUnit.MILLISECONDS) && !phases.allWarm()) {
       progress.advance(phases.steps());
     }
     long warm = phases.warmSteps();
