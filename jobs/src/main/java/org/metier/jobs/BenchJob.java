@@ -27,7 +27,7 @@ public final class BenchJob implements Job {
     Settings settings = context.settings();
     TrainConfig train = settings.train();
     StepBenchmark.Result r =
-        new StepBenchmark(settings.model(), train).run(settings.bench().steps());
+        new StepBenchmark(settings.engine(), settings.model(), train).run(settings.bench().steps());
     context
         .out()
         .println(
@@ -35,7 +35,7 @@ public final class BenchJob implements Job {
                 Locale.ROOT,
                 "metier %s %d x %d threads: %.1fM params (%.1fM active w/o embedding)"
                     + " %.0f tokens/s %.0f ms/step %.1f GFLOP/s loss %.3f",
-                train.backend().name().toLowerCase(Locale.ROOT),
+                settings.engine().backend().name().toLowerCase(Locale.ROOT),
                 train.workers(),
                 train.threadsPerWorker(),
                 r.parameters() / 1e6,

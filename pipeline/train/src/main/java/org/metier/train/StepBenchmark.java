@@ -23,6 +23,7 @@ import org.metier.model.TransformerLm;
 public final class StepBenchmark {
   private static final int WARMUP_STEPS = 3;
 
+  private final EngineConfig engine;
   private final ModelConfig model;
   private final TrainConfig config;
 
@@ -48,7 +49,8 @@ public final class StepBenchmark {
   /**
    * @param config workers, threads per worker, batch and optimiser; its data are not read
    */
-  public StepBenchmark(ModelConfig model, TrainConfig config) {
+  public StepBenchmark(EngineConfig engine, ModelConfig model, TrainConfig config) {
+    this.engine = engine;
     this.model = model;
     this.config = config;
   }
@@ -81,7 +83,7 @@ public final class StepBenchmark {
   }
 
   private Timing train(int steps, int seed) {
-    try (Kernels kernels = TrainPlan.kernels(config)) {
+    try (Kernels kernels = engine.open(config.threadsPerWorker())) {
       TransformerLm lm = TransformerLm.forTraining(kernels, model, config.batchSequences());
       Parameters.initialize(lm.parameters(), model, kernels, config.seed());
       FrequencySync sync = FrequencySync.of(config.balance(), GlobalFrequencies.none(), 0);

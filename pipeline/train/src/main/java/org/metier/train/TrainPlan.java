@@ -4,9 +4,6 @@ import java.io.Serializable;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.util.SerializableConfiguration;
 import org.metier.engine.kernel.Kernels;
-import org.metier.engine.kernel.cpu.CpuKernels;
-import org.metier.engine.kernel.nd4j.Nd4jRuntime;
-import org.metier.engine.kernel.reference.ReferenceKernels;
 import org.metier.model.ModelConfig;
 import org.metier.prep.shard.ShardManifest;
 
@@ -18,6 +15,7 @@ import org.metier.prep.shard.ShardManifest;
  */
 record TrainPlan(
     String key,
+    EngineConfig engine,
     ModelConfig model,
     TrainConfig train,
     String splitDirectory,
@@ -29,12 +27,8 @@ record TrainPlan(
     return hadoop.value();
   }
 
-  /** The kernels that the config names. */
-  static Kernels kernels(TrainConfig config) {
-    return switch (config.backend()) {
-      case CPU -> new CpuKernels(config.threadsPerWorker());
-      case ND4J -> Nd4jRuntime.open(Nd4jRuntime.Precision.FLOAT, config.threadsPerWorker());
-      case REFERENCE -> new ReferenceKernels();
-    };
+  /** Kernels of one replica. */
+  Kernels kernels() {
+    return engine.open(train.threadsPerWorker());
   }
 }

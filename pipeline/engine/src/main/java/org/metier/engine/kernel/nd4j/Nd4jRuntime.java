@@ -1,6 +1,7 @@
 package org.metier.engine.kernel.nd4j;
 
 import org.metier.engine.kernel.Kernels;
+import org.metier.engine.kernel.Precision;
 import org.nd4j.linalg.api.buffer.DataType;
 
 /**
@@ -9,12 +10,6 @@ import org.nd4j.linalg.api.buffer.DataType;
  */
 public final class Nd4jRuntime {
   private Nd4jRuntime() {}
-
-  /** Precision of storage and arithmetic. */
-  public enum Precision {
-    FLOAT,
-    DOUBLE
-  }
 
   /**
    * Kernels on the device of the ND4J backend that is on the class path.
