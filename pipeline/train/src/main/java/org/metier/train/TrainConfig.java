@@ -1,5 +1,6 @@
 package org.metier.train;
 
+import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import java.io.Serializable;
 import java.lang.reflect.RecordComponent;
 import java.util.ArrayList;
@@ -22,6 +23,7 @@ import org.metier.model.optim.WarmupCosine;
  * @param sliceMegabytes largest piece in which parameters travel, MiB
  * @param seed decides initial weights and data order
  */
+@JsonIgnoreProperties("backend") // in checkpoints from before the section engine
 public record TrainConfig(
     String data,
     int workers,
