@@ -141,7 +141,7 @@ class ProcessTest {
     List<String> bench = new ArrayList<>(SMALL_BENCH);
     bench.add("--engine.backend=nd4j");
     Finished nd4j = java(moduleFlags(), classPath, Main.class, List.of(), bench);
-    assertThat(nd4j.code()).isNotZero();
+    assertThat(nd4j.code()).isEqualTo(2);
     assertThat(nd4j.out()).isEmpty();
     assertThat(nd4j.err()).hasSize(1);
     assertThat(nd4j.err().get(0)).contains("backend nd4j: ", "add org.nd4j:nd4j-native");

@@ -41,7 +41,8 @@ public record EngineConfig(Backend backend, Precision precision) implements Seri
    * Kernels of one replica; the caller closes them.
    *
    * @param threads that share the work; {@code reference} has always one
-   * @throws IllegalStateException in one line, if the backend is {@code nd4j} and ND4J is missing
+   * @throws org.metier.engine.kernel.MissingBackendException in one line, if the backend is {@code
+   *     nd4j} and ND4J is missing
    */
   Kernels open(int threads) {
     return switch (backend) {

@@ -4,6 +4,7 @@ import dev.ludovic.netlib.blas.BLAS;
 import dev.ludovic.netlib.blas.JavaBLAS;
 import dev.ludovic.netlib.blas.NativeBLAS;
 import java.nio.file.Path;
+import java.util.logging.Level;
 import org.bytedeco.javacpp.Loader;
 import org.bytedeco.openblas.global.openblas_nolapack;
 import org.slf4j.Logger;
@@ -20,6 +21,13 @@ final class Blas {
 
   /** Read by netlib when its native class is first used. */
   private static final String LIBRARY_PATH = "dev.ludovic.netlib.blas.nativeLibPath";
+
+  /**
+   * Netlib warns of each part that it does not find, naming classes; what is missing and what to
+   * add is said here, once. Held so that the setting is not collected with the logger.
+   */
+  private static final java.util.logging.Logger NETLIB =
+      java.util.logging.Logger.getLogger("dev.ludovic.netlib.blas");
 
   private final BLAS blas;
   private final String name;
@@ -96,6 +104,7 @@ final class Blas {
     static final Blas INSTANCE = load();
 
     private static Blas load() {
+      NETLIB.setLevel(Level.OFF);
       try {
         String jni = Loader.load(openblas_nolapack.class);
         if (System.getProperty(LIBRARY_PATH) == null) {
