@@ -75,6 +75,7 @@ public final class AnalyzeJob implements Job {
             context.spark(),
             settings.train().data(),
             checkpoint,
+            settings.engine(),
             settings.train(),
             config.maxSequences(),
             progress::advance)) {

@@ -5,6 +5,7 @@ import java.util.Locale;
 import org.metier.jobs.config.BenchConfig;
 import org.metier.jobs.config.Settings;
 import org.metier.jobs.console.ProfileTable;
+import org.metier.train.EngineConfig;
 import org.metier.train.StepBenchmark;
 import org.metier.train.TrainConfig;
 
@@ -37,9 +38,10 @@ public final class BenchJob implements Job {
     BenchConfig bench = settings.bench();
     StepBenchmark.Plan plan =
         new StepBenchmark.Plan(bench.steps(), bench.warmupSeconds(), bench.profile());
-    StepBenchmark benchmark = new StepBenchmark(settings.model(), settings.train());
+    StepBenchmark benchmark =
+        new StepBenchmark(settings.engine(), settings.model(), settings.train());
     StepBenchmark.Result result = benchmark.run(plan, context.progress());
-    context.out().println(speed(result, settings.train()));
+    context.out().println(speed(result, settings.engine(), settings.train()));
     context.out().println(memory(result));
     result
         .profile()
@@ -50,12 +52,12 @@ public final class BenchJob implements Job {
                     .forEach(context.out()::println));
   }
 
-  private static String speed(StepBenchmark.Result r, TrainConfig train) {
+  private static String speed(StepBenchmark.Result r, EngineConfig engine, TrainConfig train) {
     return String.format(
         Locale.ROOT,
         "metier %s %d x %d threads: %.1fM params (%.1fM active w/o embedding)"
             + " %.0f tokens/s %.0f ms/step %.1f GFLOP/s loss %.3f",
-        train.backend().name().toLowerCase(Locale.ROOT),
+        engine.backend().name().toLowerCase(Locale.ROOT),
         train.workers(),
         train.threadsPerWorker(),
         r.parameters() / 1e6,

@@ -24,7 +24,8 @@ public final class EstimateJob implements Job {
   @Override
   public void run(JobContext context) {
     Settings settings = context.settings();
-    MemoryEstimate estimate = MemoryEstimate.of(settings.model(), settings.train());
+    MemoryEstimate estimate =
+        MemoryEstimate.of(settings.engine(), settings.model(), settings.train());
     int workers = settings.train().workers();
     PrintStream out = context.out();
     out.printf("parameters        %,15d%n", estimate.parameters());

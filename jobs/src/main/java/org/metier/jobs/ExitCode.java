@@ -1,6 +1,7 @@
 package org.metier.jobs;
 
 import org.metier.analysis.MissingTableException;
+import org.metier.engine.kernel.MissingBackendException;
 import org.metier.jobs.config.InvalidConfigException;
 import org.metier.model.checkpoint.CorruptCheckpointException;
 import org.metier.prep.BadDataException;
@@ -33,7 +34,7 @@ public enum ExitCode {
 
   /** The code of an exception that explains itself in one line; UNEXPECTED for any other. */
   static ExitCode of(Throwable thrown) {
-    if (thrown instanceof InvalidConfigException) {
+    if (thrown instanceof InvalidConfigException || thrown instanceof MissingBackendException) {
       return USAGE;
     } else if (thrown instanceof BadDataException || thrown instanceof MissingTableException) {
       return BAD_DATA;

@@ -44,6 +44,7 @@ public final class TrainJob implements Job {
                 context.spark(),
                 settings.run().id(),
                 run,
+                settings.engine(),
                 settings.model(),
                 settings.train(),
                 new Listener(context))
@@ -66,7 +67,9 @@ public final class TrainJob implements Job {
     }
     int slots = context.spark().sparkContext().defaultParallelism();
     int replicas = Math.min(slots, settings.train().workers());
-    long needed = MemoryEstimate.of(settings.model(), settings.train()).heapBytes(replicas);
+    long needed =
+        MemoryEstimate.of(settings.engine(), settings.model(), settings.train())
+            .heapBytes(replicas);
     long heap = Runtime.getRuntime().maxMemory();
     if (needed > heap) {
       throw new InvalidConfigException(

@@ -1,6 +1,7 @@
 package org.metier.jobs;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -10,6 +11,10 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.ResultSet;
+import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
@@ -148,6 +153,48 @@ class PipelineTest {
     String other = "--run.directory=" + own.resolve("other");
     assertFails(2, "set METIER_HEAP=", "train", huge[0], huge[1], huge[2], other);
     assertThat(own.resolve("other/checkpoints")).doesNotExist();
+  }
+
+  /** Training and analysis on another backend and in another precision: the same to four digits. */
+  @Test
+  void nd4jTrainsAndAnalysesToTheSameNumbers() throws SQLException {
+    copyRun();
+    String[] nd4j = {
+      "--engine.backend=nd4j",
+      "--engine.precision=double",
+      "--run.directory=" + own.resolve("nd4j"),
+      "--train.rounds=2"
+    };
+    for (String command : List.of("train", "analyze")) {
+      assertThat(run(own, command, nd4j)).as(err()).isZero();
+    }
+    String cpu = "--run.directory=" + own.resolve("cpu");
+    for (String command : List.of("train", "analyze")) {
+      assertThat(run(own, command, cpu, "--train.rounds=2")).as(err()).isZero();
+    }
+    List<Double> losses = losses(own.resolve("nd4j"));
+    List<Double> expected = losses(own.resolve("cpu"));
+    assertThat(losses).hasSameSizeAs(expected).isNotEqualTo(expected);
+    for (int i = 0; i < losses.size(); i++) {
+      assertThat(losses.get(i)).isCloseTo(expected.get(i), within(1e-4));
+    }
+  }
+
+  /** By round, then by domain. */
+  private static List<Double> losses(Path run) throws SQLException {
+    String query =
+        "SELECT loss FROM read_parquet('%1$s/tables/train_metrics/**/*.parquet') ORDER BY round;"
+            + " SELECT loss FROM read_parquet('%1$s/tables/domain_loss/**/*.parquet') ORDER BY domain";
+    List<Double> losses = new ArrayList<>();
+    try (Connection duckDb = DriverManager.getConnection("jdbc:duckdb:")) {
+      for (String statement : query.formatted(run).split(";")) {
+        ResultSet rows = duckDb.createStatement().executeQuery(statement);
+        while (rows.next()) {
+          losses.add(rows.getDouble(1));
+        }
+      }
+    }
+    return losses;
   }
 
   @Test

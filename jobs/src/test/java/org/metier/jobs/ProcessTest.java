@@ -2,6 +2,7 @@ package org.metier.jobs;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.File;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
@@ -9,6 +10,9 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.metier.jobs.console.Terminal;
@@ -16,6 +20,17 @@ import org.slf4j.LoggerFactory;
 
 /** What only a process of its own can show: exit codes, a quiet console, spark-submit's say. */
 class ProcessTest {
+  private static final List<String> SMALL_BENCH =
+      List.of(
+          "bench",
+          "--prepare.vocabSize=300",
+          "--prepare.sequenceLength=16",
+          "--model.hiddenSize=16",
+          "--model.numLayers=1",
+          "--model.expertSize=16",
+          "--train.batchSequences=1",
+          "--bench.steps=1");
+
   @TempDir Path directory;
 
   private record Finished(int code, List<String> out, List<String> err) {}
@@ -96,19 +111,91 @@ class ProcessTest {
     assertThat(directory.resolve("run/logs")).doesNotExist();
   }
 
-  /** Runs a main with this JVM's classpath and flags; drops the JVM's own incubator warning. */
+  /** A whole step of a small model runs on the stand-ins, and the console says once what to add. */
+  @Test
+  void withoutTheVectorApiOneWarningSaysWhatToAdd() throws Exception {
+    Finished bench = java(List.of(), classPath(entry -> true), Main.class, List.of(), SMALL_BENCH);
+    assertThat(bench.code()).isZero();
+    assertThat(bench.out()).hasSize(1).first().asString().startsWith("metier cpu 2 x 1 threads");
+    assertThat(bench.err())
+        .containsExactly(
+            "metier: the Vector API is absent: loops run in plain Java, several times slower;"
+                + " add --add-modules=jdk.incubator.vector to the JVM's options");
+  }
+
+  @Test
+  void withoutNativeBlasOneWarningSaysWhatToAdd() throws Exception {
+    String classPath = classPath(entry -> !entry.contains("openblas"));
+    Finished bench = java(moduleFlags(), classPath, Main.class, List.of(), SMALL_BENCH);
+    assertThat(bench.code()).isZero();
+    assertThat(bench.out()).hasSize(1).first().asString().startsWith("metier cpu 2 x 1 threads");
+    assertThat(bench.err()).hasSize(1);
+    assertThat(bench.err().get(0))
+        .startsWith("metier: native BLAS not found (")
+        .contains("add org.bytedeco:openblas and org.bytedeco:javacpp");
+  }
+
+  @Test
+  void withoutNd4jItsBackendIsOneLine() throws Exception {
+    String classPath = classPath(entry -> !entry.contains("nd4j-"));
+    List<String> bench = new ArrayList<>(SMALL_BENCH);
+    bench.add("--engine.backend=nd4j");
+    Finished nd4j = java(moduleFlags(), classPath, Main.class, List.of(), bench);
+    assertThat(nd4j.code()).isEqualTo(2);
+    assertThat(nd4j.out()).isEmpty();
+    assertThat(nd4j.err()).hasSize(1);
+    assertThat(nd4j.err().get(0)).contains("backend nd4j: ", "add org.nd4j:nd4j-native");
+  }
+
+  /**
+   * The CPU backend reads no class of ND4J's: what it costs is only paid by those who ask for it.
+   */
+  @Test
+  void theCpuBackendLoadsNoNd4j() throws Exception {
+    Path loaded = directory.resolve("loaded");
+    List<String> flags = new ArrayList<>(moduleFlags());
+    flags.add("-Xlog:class+load:file=" + loaded);
+    Finished bench = java(flags, classPath(entry -> true), Main.class, List.of(), SMALL_BENCH);
+    assertThat(bench.code()).isZero();
+    assertThat(loaded).content().contains("org.metier.engine.kernel.cpu.CpuKernels");
+    assertThat(loaded).content().doesNotContain("org.nd4j", "engine.kernel.nd4j");
+  }
+
   private Finished java(Class<?> main, List<String> properties, String... args)
+      throws IOException, InterruptedException {
+    return java(moduleFlags(), classPath(entry -> true), main, properties, List.of(args));
+  }
+
+  /** This JVM's flags that add or open modules. */
+  private static List<String> moduleFlags() {
+    return ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
+        .filter(flag -> flag.startsWith("--add-"))
+        .toList();
+  }
+
+  /** This JVM's class path, or what is left of it; asked by file name. */
+  private static String classPath(Predicate<String> keep) {
+    return Stream.of(System.getProperty("java.class.path").split(File.pathSeparator))
+        .filter(entry -> keep.test(Path.of(entry).getFileName().toString()))
+        .collect(Collectors.joining(File.pathSeparator));
+  }
+
+  /** Runs a main; drops the JVM's own warning of incubator modules. */
+  private Finished java(
+      List<String> flags,
+      String classPath,
+      Class<?> main,
+      List<String> properties,
+      List<String> args)
       throws IOException, InterruptedException {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
-        .filter(flag -> flag.startsWith("--add-"))
-        .forEach(command::add);
+    command.addAll(flags);
     // started for a moment only: the first compiler's code is good enough
     command.addAll(List.of("-Xmx1g", "-XX:TieredStopAtLevel=1"));
     command.addAll(properties);
-    command.addAll(List.of("-cp", System.getProperty("java.class.path"), main.getName()));
-    command.addAll(List.of(args));
+    command.addAll(List.of("-cp", classPath, main.getName()));
+    command.addAll(args);
     Path out = directory.resolve("out");
     Path err = directory.resolve("err");
     Process process =

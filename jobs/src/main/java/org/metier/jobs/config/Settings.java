@@ -4,6 +4,7 @@ import org.metier.analysis.AnalyzeConfig;
 import org.metier.model.ModelConfig;
 import org.metier.prep.PrepareConfig;
 import org.metier.prep.read.CorpusConfig;
+import org.metier.train.EngineConfig;
 import org.metier.train.TrainConfig;
 
 /**
@@ -14,6 +15,7 @@ public record Settings(
     RunConfig run,
     CorpusConfig corpus,
     PrepareConfig prepare,
+    EngineConfig engine,
     ModelConfig model,
     TrainConfig train,
     AnalyzeConfig analyze,

@@ -15,6 +15,8 @@ import java.util.Set;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.metier.engine.kernel.Precision;
+import org.metier.train.EngineConfig;
 import org.metier.train.TrainConfig;
 
 class ConfigLayersTest {
@@ -137,6 +139,22 @@ class ConfigLayersTest {
         .hasMessage("command line: train: expected a section { … }, found 5");
     assertThatThrownBy(() -> load(file, "run.id=../x"))
         .hasMessageStartingWith("command line: run.id must be made of letters");
+  }
+
+  @Test
+  void aBackendAndAPrecisionThatContradictNameTheKeyThatWasSet() throws IOException {
+    Path file = write("run.conf", "engine {\n  precision = double\n}");
+    assertThatThrownBy(() -> load(file))
+        .hasMessage(file + ":2: engine.precision must be float with engine.backend=cpu, is double");
+    Path none = write("none.conf", "");
+    assertThatThrownBy(() -> load(none, "engine.backend=reference"))
+        .hasMessage(
+            "command line: engine.backend reference computes in double only:"
+                + " it needs engine.precision=double");
+    assertThatThrownBy(() -> load(none, "train.backend=nd4j"))
+        .hasMessage("command line: train.backend: unknown key; did you mean engine.backend?");
+    EngineConfig engine = load(file, "engine.backend=nd4j").engine();
+    assertThat(engine).isEqualTo(new EngineConfig(EngineConfig.Backend.ND4J, Precision.DOUBLE));
   }
 
   @Test

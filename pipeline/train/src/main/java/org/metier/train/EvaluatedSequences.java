@@ -30,7 +30,7 @@ record EvaluatedSequences(List<Row> routing, List<Row> loss, List<Row> targets)
   static EvaluatedSequences of(EvaluationPlan plan, long from, long to) throws Exception {
     ModelConfig model = plan.model();
     int batchSequences = plan.train().batchSequences();
-    try (Kernels kernels = TrainPlan.kernels(plan.train());
+    try (Kernels kernels = plan.kernels();
         ShardReader shards =
             new ShardReader(
                 new Path(plan.splitDirectory()), plan.manifest(), plan.hadoop().value())) {

@@ -69,6 +69,7 @@ public final class Evaluation implements AutoCloseable {
       SparkSession spark,
       String data,
       Checkpoint.Loaded checkpoint,
+      EngineConfig engine,
       TrainConfig config,
       long maxSequences,
       LongConsumer progress) {
@@ -86,6 +87,7 @@ public final class Evaluation implements AutoCloseable {
     this.plan =
         context.broadcast(
             new EvaluationPlan(
+                engine,
                 checkpoint.header().model(),
                 config,
                 split.toString(),

@@ -2,6 +2,7 @@ package org.metier.train;
 
 import java.io.Serializable;
 import org.apache.spark.util.SerializableConfiguration;
+import org.metier.engine.kernel.Kernels;
 import org.metier.model.ModelConfig;
 import org.metier.prep.shard.ShardManifest;
 
@@ -12,6 +13,7 @@ import org.metier.prep.shard.ShardManifest;
  * @param byteLengths UTF-8 bytes of each token
  */
 record EvaluationPlan(
+    EngineConfig engine,
     ModelConfig model,
     TrainConfig train,
     String splitDirectory,
@@ -19,4 +21,10 @@ record EvaluationPlan(
     SerializableConfiguration hadoop,
     byte[] values,
     int[] byteLengths)
-    implements Serializable {}
+    implements Serializable {
+
+  /** Kernels of one task. */
+  Kernels kernels() {
+    return engine.open(train.threadsPerWorker());
+  }
+}

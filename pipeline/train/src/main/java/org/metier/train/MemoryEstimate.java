@@ -31,9 +31,8 @@ public record MemoryEstimate(
   /** Spark itself, decoded shards, tiles of logits and the like. */
   private static final long BASE_BYTES = 400L << 20;
 
-  public static MemoryEstimate of(ModelConfig model, TrainConfig train) {
-    boolean doubles = train.backend() == TrainConfig.Backend.REFERENCE;
-    long width = doubles ? Double.BYTES : Float.BYTES;
+  public static MemoryEstimate of(EngineConfig engine, ModelConfig model, TrainConfig train) {
+    long width = engine.precision().bytes();
     long parameters = Parameters.total(model);
     long activations = width * TransformerLm.activationSize(model, train.batchSequences());
     return new MemoryEstimate(

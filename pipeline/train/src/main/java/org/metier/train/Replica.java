@@ -36,7 +36,7 @@ final class Replica implements AutoCloseable {
 
   private Replica(TrainPlan plan) {
     this.plan = plan;
-    this.kernels = TrainPlan.kernels(plan.train());
+    this.kernels = plan.kernels();
     this.model = TransformerLm.forTraining(kernels, plan.model(), plan.train().batchSequences());
     this.shards =
         new ShardReader(

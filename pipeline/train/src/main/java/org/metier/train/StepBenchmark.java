@@ -10,6 +10,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 import org.metier.engine.kernel.Kernels;
+import org.metier.engine.kernel.Precision;
 import org.metier.engine.kernel.profile.KernelProfile;
 import org.metier.engine.kernel.profile.MachinePeak;
 import org.metier.model.ModelConfig;
@@ -26,6 +27,7 @@ import org.metier.prep.Progress;
 public final class StepBenchmark {
   private static final long PROGRESS_MILLIS = 100;
 
+  private final EngineConfig engine;
   private final ModelConfig model;
   private final TrainConfig config;
 
@@ -76,7 +78,8 @@ public final class StepBenchmark {
   /**
    * @param config workers, threads per worker, batch and optimiser; its data are not read
    */
-  public StepBenchmark(ModelConfig model, TrainConfig config) {
+  public StepBenchmark(EngineConfig engine, ModelConfig model, TrainConfig config) {
+    this.engine = engine;
     this.model = model;
     this.config = config;
   }
@@ -152,11 +155,11 @@ public final class StepBenchmark {
   }
 
   private Kernels kernels(int threads) {
-    return TrainPlan.kernels(config.backend(), threads);
+    return engine.open(threads);
   }
 
   private int elementBytes() {
-    return config.backend() == TrainConfig.Backend.REFERENCE ? Double.BYTES : Float.BYTES;
+    return engine.precision() == Precision.DOUBLE ? Double.BYTES : Float.BYTES;
   }
 
   private Result result(

@@ -1,5 +1,6 @@
 package org.metier.train;
 
+import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import java.io.Serializable;
 import java.lang.reflect.RecordComponent;
 import java.util.ArrayList;
@@ -12,7 +13,6 @@ import org.metier.model.optim.WarmupCosine;
  * The {@code train} section of a run.
  *
  * @param data directory that {@code prepare} wrote
- * @param backend kernels: {@code cpu}, {@code nd4j} or {@code reference}
  * @param workers W, replicas that train side by side, one Spark task each
  * @param threadsPerWorker threads of one replica's kernels
  * @param localSteps H, optimiser steps between two averagings
@@ -23,9 +23,9 @@ import org.metier.model.optim.WarmupCosine;
  * @param sliceMegabytes largest piece in which parameters travel, MiB
  * @param seed decides initial weights and data order
  */
+@JsonIgnoreProperties("backend") // in checkpoints from before the section engine
 public record TrainConfig(
     String data,
-    Backend backend,
     int workers,
     int threadsPerWorker,
     int localSteps,
@@ -38,13 +38,6 @@ public record TrainConfig(
     Optimizer optimizer,
     Balance balance)
     implements Serializable {
-
-  /** Where the kernels come from. */
-  public enum Backend {
-    CPU,
-    ND4J,
-    REFERENCE
-  }
 
   /** Whose tokens define the expert frequencies f of the load-balancing loss. */
   public enum Window {
@@ -143,8 +136,8 @@ public record TrainConfig(
 
   /**
    * The first key that changes what a run computes and that is not what it was, in words. A run may
-   * go on with other workers, threads, slices or more rounds; not with another seed, step,
-   * optimiser or balance.
+   * go on with another engine, other workers, threads, slices or more rounds; not with another
+   * seed, step, optimiser or balance.
    */
   Optional<String> firstChangeFrom(TrainConfig earlier) {
     List<String> changes = new ArrayList<>();

@@ -4,9 +4,6 @@ import java.io.Serializable;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.util.SerializableConfiguration;
 import org.metier.engine.kernel.Kernels;
-import org.metier.engine.kernel.cpu.CpuKernels;
-import org.metier.engine.kernel.nd4j.Nd4jRuntime;
-import org.metier.engine.kernel.reference.ReferenceKernels;
 import org.metier.model.ModelConfig;
 import org.metier.prep.shard.ShardManifest;
 
@@ -18,6 +15,7 @@ import org.metier.prep.shard.ShardManifest;
  */
 record TrainPlan(
     String key,
+    EngineConfig engine,
     ModelConfig model,
     TrainConfig train,
     String splitDirectory,
@@ -29,16 +27,8 @@ record TrainPlan(
     return hadoop.value();
   }
 
-  /** The kernels that the config names. */
-  static Kernels kernels(TrainConfig config) {
-    return kernels(config.backend(), config.threadsPerWorker());
-  }
-
-  static Kernels kernels(TrainConfig.Backend backend, int threads) {
-    return switch (backend) {
-      case CPU -> new CpuKernels(threads);
-      case ND4J -> Nd4jRuntime.open(Nd4jRuntime.Precision.FLOAT, threads);
-      case REFERENCE -> new ReferenceKernels();
-    };
+  /** Kernels of one replica. */
+  Kernels kernels() {
+    return engine.open(train.threadsPerWorker());
   }
 }

@@ -23,6 +23,7 @@ public final class Training {
   private final SparkSession spark;
   private final String runId;
   private final RunDirectory run;
+  private final EngineConfig engine;
   private final ModelConfig model;
   private final TrainConfig config;
   private final TrainingListener listener;
@@ -47,12 +48,14 @@ public final class Training {
       SparkSession spark,
       String runId,
       RunDirectory run,
+      EngineConfig engine,
       ModelConfig model,
       TrainConfig config,
       TrainingListener listener) {
     this.spark = spark;
     this.runId = runId;
     this.run = run;
+    this.engine = engine;
     this.model = model;
     this.config = config;
     this.listener = listener;
@@ -80,6 +83,7 @@ public final class Training {
     TrainPlan plan =
         new TrainPlan(
             runId + "#" + UUID.randomUUID(),
+            engine,
             model,
             config,
             split.toString(),
@@ -138,7 +142,7 @@ public final class Training {
   private TrainState initial() {
     ParameterLayout layout = Parameters.layout(model);
     float[] values = new float[layout.size()];
-    try (Kernels kernels = TrainPlan.kernels(config)) {
+    try (Kernels kernels = engine.open(config.threadsPerWorker())) {
       FlatParameters parameters = FlatParameters.forEvaluation(layout, kernels::allocate);
       Parameters.initialize(parameters, model, kernels, config.seed());
       kernels.download(values, 0, parameters.block(Role.VALUE));

@@ -7,11 +7,11 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Random;
 import org.apache.spark.sql.SparkSession;
+import org.metier.engine.kernel.Precision;
 import org.metier.model.ModelConfig;
 import org.metier.prep.Preparation;
 import org.metier.prep.PrepareConfig;
 import org.metier.prep.Progress;
-import org.metier.train.TrainConfig.Backend;
 import org.metier.train.TrainConfig.Balance;
 import org.metier.train.TrainConfig.LayerReduction;
 import org.metier.train.TrainConfig.Moments;
@@ -71,6 +71,10 @@ final class TrainFixture {
     }
   }
 
+  static EngineConfig engine() {
+    return new EngineConfig(EngineConfig.Backend.CPU, Precision.FLOAT);
+  }
+
   static ModelConfig model() {
     return new ModelConfig(VOCABULARY, 16, 2, 2, 1, 8, 4, 2, 16, LENGTH, true, 10_000, 1e-6, 0.05);
   }
@@ -78,7 +82,6 @@ final class TrainFixture {
   static TrainConfig train(String data, int workers, int localSteps, int rounds, Window window) {
     return new TrainConfig(
         data,
-        Backend.CPU,
         workers,
         1,
         localSteps,

@@ -2,6 +2,7 @@ package org.metier.train;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import java.io.IOException;
 import java.io.RandomAccessFile;
@@ -13,6 +14,7 @@ import org.apache.spark.sql.Row;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.metier.engine.kernel.Precision;
 import org.metier.engine.kernel.cpu.CpuKernels;
 import org.metier.engine.tensor.FlatParameters.Role;
 import org.metier.model.Batch;
@@ -74,6 +76,23 @@ class TrainingTest {
     Checkpoint.Header header = Checkpoint.read(run("grows"), result.checkpoint()).header();
     assertThat(header.position()).isEqualTo(2L * 2 * 3 * 4 + 2L * 3 * 3 * 4);
     assertThat(header.step()).isEqualTo(12);
+  }
+
+  /** The same 4 rounds, the last two in double: as near as float keeps two rounds of AdamW. */
+  @Test
+  void aRunMayGoOnWithAnotherBackend() throws IOException {
+    TrainConfig config = TrainFixture.train(data, 2, 3, 4, Window.ROUND);
+    Training.Result straight = train("straight-cpu", config, false);
+    train("other-backend", config, false);
+    delete(directory.resolve("other-backend/checkpoints/round-000004"));
+    EngineConfig engine = new EngineConfig(EngineConfig.Backend.REFERENCE, Precision.DOUBLE);
+    Training.Result result = train("other-backend", engine, config, TrainFixture.model(), true);
+    assertThat(result.trained()).isTrue();
+    for (int round = 2; round < 4; round++) {
+      double loss = result.history().get(round).loss();
+      assertThat(loss).isCloseTo(straight.history().get(round).loss(), within(1e-4));
+      assertThat(loss).isNotEqualTo(straight.history().get(round).loss());
+    }
   }
 
   @Test
@@ -196,7 +215,14 @@ class TrainingTest {
 
   private Training.Result train(String id, TrainConfig config, ModelConfig model, boolean resume)
       throws IOException {
-    return new Training(TrainFixture.spark(), id, run(id), model, config, TrainFixture.silent())
+    return train(id, TrainFixture.engine(), config, model, resume);
+  }
+
+  private Training.Result train(
+      String id, EngineConfig engine, TrainConfig config, ModelConfig model, boolean resume)
+      throws IOException {
+    return new Training(
+            TrainFixture.spark(), id, run(id), engine, model, config, TrainFixture.silent())
         .run(resume);
   }
 

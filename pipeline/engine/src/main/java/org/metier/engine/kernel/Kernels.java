@@ -195,8 +195,8 @@ public interface Kernels extends AutoCloseable {
   /**
    * Every token's chosen experts: {@code out[t] = residual[t] + Σ_j gates[t, j] · down_e (silu(g) ⊙
    * u)} with e the j-th expert of t and {@code [g | u] = gateUp_e x[t]}. From tokens to tokens in
-   * one op, so that a backend may keep an expert's rows in its fastest memory all the way; an expert
-   * without rows costs nothing.
+   * one op, so that a backend may keep an expert's rows in its fastest memory all the way; an
+   * expert without rows costs nothing.
    *
    * @param out [T, d]
    * @param gateUp [R, 2f] in dispatched order, kept for the backward pass

@@ -31,7 +31,7 @@ public class KernelBenchmark {
   public int threads;
 
   /** A name of {@link StepOps}. */
-  @Param("groupedLinear.gateUp")
+  @Param("experts")
   public String op;
 
   private Kernels kernels;

@@ -47,21 +47,11 @@ final class StepOps {
     ops.put("linear.out", () -> linear(d, attended));
     ops.put("linear.router", () -> linear(size.experts(), d));
     ops.put("route", this::route);
-    ops.put("dispatch", this::dispatch);
-    ops.put("groupedLinear.gateUp", () -> groupedLinear(2 * f, d));
-    ops.put("swiGlu", this::swiGlu);
-    ops.put("groupedLinear.down", () -> groupedLinear(d, f));
-    ops.put("combine", this::combine);
+    ops.put("experts", () -> experts(false));
     ops.put("crossEntropy", this::crossEntropy);
     ops.put("crossEntropyWithGradient", this::crossEntropyWithGradient);
     ops.put("rmsNormBackward", this::rmsNormBackward);
-    ops.put("combineBackward", this::combineBackward);
-    ops.put("groupedLinearWeightGradient.down", () -> groupedWeightGradient(d, f));
-    ops.put("groupedLinearInputGradient.down", () -> groupedInputGradient(d, f));
-    ops.put("swiGluBackward", this::swiGluBackward);
-    ops.put("groupedLinearWeightGradient.gateUp", () -> groupedWeightGradient(2 * f, d));
-    ops.put("groupedLinearInputGradient.gateUp", () -> groupedInputGradient(2 * f, d));
-    ops.put("dispatchBackward", this::dispatchBackward);
+    ops.put("expertsBackward", () -> experts(true));
     ops.put("routeBackward", this::routeBackward);
     ops.put("linearWeightGradient.router", () -> weightGradient(size.experts(), d));
     ops.put("linearInputGradient.router", () -> inputGradient(size.experts(), d));
@@ -208,72 +198,39 @@ final class StepOps {
             dLogits, dGates, r.probabilities, r.gates, r.routing, r.logits, true, r.bias, 1e-3);
   }
 
-  private Runnable dispatch() {
-    Routing routing = new Router().routing;
-    Tensor out = rows(size.width());
-    Tensor x = tokens(size.width());
-    return () -> k.dispatch(out, x, routing);
-  }
-
-  private Runnable dispatchBackward() {
-    Routing routing = new Router().routing;
-    Tensor dX = tokens(size.width());
-    Tensor dOut = rows(size.width());
-    return () -> k.dispatchBackward(dX, dOut, routing);
-  }
-
-  private Runnable combine() {
+  private Runnable experts(boolean backward) {
     Router r = new Router();
-    Tensor out = tokens(size.width());
-    Tensor residual = tokens(size.width());
-    Tensor y = rows(size.width());
-    return () -> k.combine(out, residual, y, r.gates, r.routing);
-  }
-
-  private Runnable combineBackward() {
-    Router r = new Router();
-    Tensor dY = rows(size.width());
+    int d = size.width();
+    int f = size.ffn();
+    Tensor gateUp = rows(2 * f);
+    Tensor work = rows(d);
+    Tensor x = tokens(d);
+    Tensor gateUpWeight = tensor(size.experts(), 2 * f, d);
+    Tensor downWeight = tensor(size.experts(), d, f);
+    Tensor out = tokens(d);
+    if (!backward) {
+      Tensor residual = tokens(d);
+      return () ->
+          k.experts(out, gateUp, work, residual, x, r.gates, gateUpWeight, downWeight, r.routing);
+    }
+    Tensor dX = tokens(d);
     Tensor dGates = tokens(size.topK());
-    Tensor dOut = tokens(size.width());
-    Tensor y = rows(size.width());
-    return () -> k.combineBackward(dY, dGates, dOut, y, r.gates, r.routing);
-  }
-
-  private Runnable groupedLinear(int n, int m) {
-    Routing routing = new Router().routing;
-    Tensor out = rows(n);
-    Tensor x = rows(m);
-    Tensor w = tensor(size.experts(), n, m);
-    return () -> k.groupedLinear(out, x, w, routing);
-  }
-
-  private Runnable groupedInputGradient(int n, int m) {
-    Routing routing = new Router().routing;
-    Tensor dX = rows(m);
-    Tensor dOut = rows(n);
-    Tensor w = tensor(size.experts(), n, m);
-    return () -> k.groupedLinearInputGradient(dX, dOut, w, routing);
-  }
-
-  private Runnable groupedWeightGradient(int n, int m) {
-    Routing routing = new Router().routing;
-    Tensor dW = tensor(size.experts(), n, m);
-    Tensor dOut = rows(n);
-    Tensor x = rows(m);
-    return () -> k.groupedLinearWeightGradient(dW, dOut, x, routing);
-  }
-
-  private Runnable swiGlu() {
-    Tensor out = rows(size.ffn());
-    Tensor gateUp = rows(2 * size.ffn());
-    return () -> k.swiGlu(out, gateUp);
-  }
-
-  private Runnable swiGluBackward() {
-    Tensor dGateUp = rows(2 * size.ffn());
-    Tensor dOut = rows(size.ffn());
-    Tensor gateUp = rows(2 * size.ffn());
-    return () -> k.swiGluBackward(dGateUp, dOut, gateUp);
+    Tensor dGateUpWeight = tensor(size.experts(), 2 * f, d);
+    Tensor dDownWeight = tensor(size.experts(), d, f);
+    return () ->
+        k.expertsBackward(
+            dX,
+            dGates,
+            dGateUpWeight,
+            dDownWeight,
+            work,
+            out,
+            gateUp,
+            x,
+            r.gates,
+            gateUpWeight,
+            downWeight,
+            r.routing);
   }
 
   private Runnable crossEntropy() {

@@ -4,6 +4,7 @@ import dev.ludovic.netlib.blas.BLAS;
 import dev.ludovic.netlib.blas.JavaBLAS;
 import dev.ludovic.netlib.blas.NativeBLAS;
 import java.nio.file.Path;
+import java.util.logging.Level;
 import org.bytedeco.javacpp.Loader;
 import org.bytedeco.openblas.global.openblas_nolapack;
 import org.slf4j.Logger;
@@ -22,8 +23,8 @@ final class Blas {
   private static final String LIBRARY_PATH = "dev.ludovic.netlib.blas.nativeLibPath";
 
   /**
-   * On processors with AVX-512, OpenBLAS multiplies matrices of up to this many multiply-adds (100³)
-   * as they lie, without packing them into panels first, provided that the right one is not
+   * On processors with AVX-512, OpenBLAS multiplies matrices of up to this many multiply-adds
+   * (100³) as they lie, without packing them into panels first, provided that the right one is not
    * transposed. Where no matrix is read often enough to repay its packing, a product cut into such
    * pieces is 5 to 35 % faster than the whole.
    */
@@ -31,6 +32,13 @@ final class Blas {
 
   /** Widest result of {@code op(A) = Aᵀ} for which pieces were faster than the whole. */
   private static final int MAX_TRANSPOSED_WIDTH = 256;
+
+  /**
+   * Netlib warns of each part that it does not find, naming classes; what is missing and what to
+   * add is said here, once. Held so that the setting is not collected with the logger.
+   */
+  private static final java.util.logging.Logger NETLIB =
+      java.util.logging.Logger.getLogger("dev.ludovic.netlib.blas");
 
   private final BLAS blas;
   private final String name;
@@ -96,8 +104,22 @@ final class Blas {
     boolean fits = (double) m * n * k <= UNPACKED_PRODUCT;
     if (!inPieces || transposeB || fits || transposeA && n > MAX_TRANSPOSED_WIDTH) {
       multiply(
-          transposeA, transposeB, m, n, k, alpha, a, aOffset, lda, b, bOffset, ldb, beta, c,
-          cOffset, ldc);
+          transposeA,
+          transposeB,
+          m,
+          n,
+          k,
+          alpha,
+          a,
+          aOffset,
+          lda,
+          b,
+          bOffset,
+          ldb,
+          beta,
+          c,
+          cOffset,
+          ldc);
       return;
     }
     // Sizes by measurement. A piece's part of B should stay in the first-level cache, its part of C
@@ -136,7 +158,9 @@ final class Blas {
     }
   }
 
-  /** Length of the parts that {@code total} is cut into: about equal ones of at most {@code most}. */
+  /**
+   * Length of the parts that {@code total} is cut into: about equal ones of at most {@code most}.
+   */
   private static int part(int total, int most) {
     int parts = (total + most - 1) / most;
     return (total + parts - 1) / parts;
@@ -184,6 +208,7 @@ final class Blas {
     static final Blas INSTANCE = load();
 
     private static Blas load() {
+      NETLIB.setLevel(Level.OFF);
       try {
         String jni = Loader.load(openblas_nolapack.class);
         if (System.getProperty(LIBRARY_PATH) == null) {

@@ -248,8 +248,7 @@ public final class CpuKernels implements Kernels {
       Tensor gateUpWeight,
       Tensor downWeight,
       Routing routing) {
-    experts.forward(
-        out, gateUp, work, residual, x, gates, gateUpWeight, downWeight, routing);
+    experts.forward(out, gateUp, work, residual, x, gates, gateUpWeight, downWeight, routing);
   }
 
   @Override

@@ -174,7 +174,9 @@ final class Experts {
     }
   }
 
-  /** {@code out[from..] = x wᵀ}, w being the {@code out.columns} rows of its matrix from wRow on. */
+  /**
+   * {@code out[from..] = x wᵀ}, w being the {@code out.columns} rows of its matrix from wRow on.
+   */
   private void timesTransposed(Matrix out, int from, Matrix x, Matrix w, int wRow, int count) {
     blas.gemm(
         false,
@@ -250,8 +252,7 @@ final class Experts {
         GRAIN,
         (from, to, worker) -> {
           for (int t = from; t < to; t++) {
-            System.arraycopy(
-                residual.values, residual.at(t), out.values, out.at(t), out.columns);
+            System.arraycopy(residual.values, residual.at(t), out.values, out.at(t), out.columns);
             for (int slot = t * k; slot < (t + 1) * k; slot++) {
               int row = y.at(routing.rowOfSlot[slot]);
               rows.addScaled(out.values, out.at(t), g[g0 + slot], y.values, row, out.columns);

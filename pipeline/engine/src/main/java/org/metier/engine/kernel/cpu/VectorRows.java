@@ -17,8 +17,8 @@ import jdk.incubator.vector.VectorSpecies;
  *
  * <p>No method takes or returns a vector. The compiler keeps vectors in registers within one
  * compiled method only; whether it inlines a call depends on what it has compiled before, and a
- * vector that crosses a call that stays becomes an object on the heap: half of all runs lost 10 % of
- * their speed so, and made gigabytes of garbage.
+ * vector that crosses a call that stays becomes an object on the heap: half of all runs lost 10 %
+ * of their speed so, and made gigabytes of garbage.
  */
 final class VectorRows implements Rows {
   private static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
@@ -120,7 +120,8 @@ final class VectorRows implements Rows {
         FloatVector a = fromArray(SPECIES, x, xOffset + i);
         max0 = max0.blend(a, a.compare(VectorOperators.GT, max0));
       }
-      max = max0.blend(max1, max1.compare(VectorOperators.GT, max0)).reduceLanes(VectorOperators.MAX);
+      max =
+          max0.blend(max1, max1.compare(VectorOperators.GT, max0)).reduceLanes(VectorOperators.MAX);
     }
     return end == n ? max : Math.max(max, TAIL.max(x, xOffset + end, n - end));
   }
@@ -380,7 +381,8 @@ final class VectorRows implements Rows {
     FloatVector sum = zero(SPECIES);
     for (int i = 0; i < n; i += LANES) {
       FloatVector y = factors.fma(fromArray(SPECIES, x, xOffset + i), minusShift);
-      FloatVector bounded = y.blend(ScalarRows.EXP_MAX, y.compare(VectorOperators.GT, ScalarRows.EXP_MAX));
+      FloatVector bounded =
+          y.blend(ScalarRows.EXP_MAX, y.compare(VectorOperators.GT, ScalarRows.EXP_MAX));
       FloatVector shifted = bounded.fma(ScalarRows.LOG2_E, ScalarRows.ROUND);
       FloatVector k = shifted.sub(ScalarRows.ROUND);
       FloatVector r = k.fma(broadcast(SPECIES, -ScalarRows.LN2_HIGH), bounded);

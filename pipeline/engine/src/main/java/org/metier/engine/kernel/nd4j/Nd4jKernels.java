@@ -240,8 +240,7 @@ public final class Nd4jKernels implements Kernels {
       Tensor gateUpWeight,
       Tensor downWeight,
       Routing routing) {
-    Experts.forward(
-        out, gateUp, work, residual, x, gates, gateUpWeight, downWeight, routing);
+    Experts.forward(out, gateUp, work, residual, x, gates, gateUpWeight, downWeight, routing);
   }
 
   @Override

@@ -1,6 +1,8 @@
 package org.metier.engine.kernel.nd4j;
 
 import org.metier.engine.kernel.Kernels;
+import org.metier.engine.kernel.MissingBackendException;
+import org.metier.engine.kernel.Precision;
 import org.nd4j.linalg.api.buffer.DataType;
 
 /**
@@ -10,17 +12,11 @@ import org.nd4j.linalg.api.buffer.DataType;
 public final class Nd4jRuntime {
   private Nd4jRuntime() {}
 
-  /** Precision of storage and arithmetic. */
-  public enum Precision {
-    FLOAT,
-    DOUBLE
-  }
-
   /**
    * Kernels on the device of the ND4J backend that is on the class path.
    *
    * @param threads of the element-wise ops, for the whole process; at least 1
-   * @throws IllegalStateException naming what to add, if there is none or it cannot be loaded
+   * @throws MissingBackendException naming what to add, if there is none or it cannot be loaded
    */
   public static Kernels open(Precision precision, int threads) {
     try {
@@ -31,7 +27,7 @@ public final class Nd4jRuntime {
       while (cause.getCause() != null) {
         cause = cause.getCause();
       }
-      throw new IllegalStateException(
+      throw new MissingBackendException(
           ("backend nd4j: ND4J cannot be loaded (%s); add org.nd4j:nd4j-native, once plain and once"
                   + " with the platform's classifier (such as linux-x86_64), or a CUDA artifact of"
                   + " ND4J to the class path")

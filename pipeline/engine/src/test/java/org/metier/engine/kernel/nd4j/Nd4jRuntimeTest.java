@@ -14,8 +14,8 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.metier.engine.kernel.Kernels;
+import org.metier.engine.kernel.Precision;
 import org.metier.engine.kernel.cpu.CpuKernels;
-import org.metier.engine.kernel.nd4j.Nd4jRuntime.Precision;
 import org.metier.engine.tensor.Tensor;
 
 /** ND4J beside the CPU backend in one process, and the process that has no ND4J. */
