@@ -29,6 +29,7 @@ class ProcessTest {
           "--model.numLayers=1",
           "--model.expertSize=16",
           "--train.batchSequences=1",
+          "--bench.warmupSeconds=0.1",
           "--bench.steps=1");
 
   @TempDir Path directory;
@@ -116,7 +117,7 @@ class ProcessTest {
   void withoutTheVectorApiOneWarningSaysWhatToAdd() throws Exception {
     Finished bench = java(List.of(), classPath(entry -> true), Main.class, List.of(), SMALL_BENCH);
     assertThat(bench.code()).isZero();
-    assertThat(bench.out()).hasSize(1).first().asString().startsWith("metier cpu 2 x 1 threads");
+    assertThat(bench.out()).anyMatch(line -> line.startsWith("metier cpu 2 x 1 threads"));
     assertThat(bench.err())
         .containsExactly(
             "metier: the Vector API is absent: loops run in plain Java, several times slower;"
@@ -128,7 +129,7 @@ class ProcessTest {
     String classPath = classPath(entry -> !entry.contains("openblas"));
     Finished bench = java(moduleFlags(), classPath, Main.class, List.of(), SMALL_BENCH);
     assertThat(bench.code()).isZero();
-    assertThat(bench.out()).hasSize(1).first().asString().startsWith("metier cpu 2 x 1 threads");
+    assertThat(bench.out()).anyMatch(line -> line.startsWith("metier cpu 2 x 1 threads"));
     assertThat(bench.err()).hasSize(1);
     assertThat(bench.err().get(0))
         .startsWith("metier: native BLAS not found (")

@@ -23,6 +23,7 @@ import org.metier.model.moe.MoeLayer;
 public final class TransformerLm {
   private final Kernels kernels;
   private final ModelConfig config;
+  private final ActivationPolicy policy;
   private final FlatParameters parameters;
   private final Parameter embedding;
   private final Parameter finalNorm;
@@ -50,7 +51,7 @@ public final class TransformerLm {
       AttentionLayer.Gradients attentionGradients,
       MoeLayer.Scratch expertScratch) {
 
-    static Activations take(Workspace w, ModelConfig c, int tokens) {
+    static Activations take(Workspace w, ModelConfig c, int tokens, ActivationPolicy policy) {
       int layers = c.numLayers();
       Tensor[] stream = new Tensor[2 * layers + 1];
       var attention = new AttentionLayer.Saved[layers];
@@ -59,8 +60,10 @@ public final class TransformerLm {
         stream[i] = w.take(tokens, c.hiddenSize());
       }
       for (int l = 0; l < layers; l++) {
-        attention[l] = AttentionLayer.Saved.take(w, c, tokens);
-        experts[l] = MoeLayer.Saved.take(w, c, tokens);
+        boolean shared = policy == ActivationPolicy.RECOMPUTE && l > 0;
+        attention[l] = shared ? attention[0] : AttentionLayer.Saved.take(w, c, tokens);
+        experts[l] =
+            shared ? experts[0].withOwnRouter(w, c, tokens) : MoeLayer.Saved.take(w, c, tokens);
       }
       Tensor normed = w.take(tokens, c.hiddenSize());
       Tensor inverseRms = w.take(tokens);
@@ -85,13 +88,19 @@ public final class TransformerLm {
   }
 
   private TransformerLm(
-      Kernels kernels, ModelConfig config, FlatParameters parameters, int maxSequences) {
+      Kernels kernels,
+      ModelConfig config,
+      FlatParameters parameters,
+      int maxSequences,
+      ActivationPolicy policy) {
     this.kernels = kernels;
     this.config = config;
+    this.policy = policy;
     this.parameters = parameters;
     int tokens = Math.multiplyExact(maxSequences, config.sequenceLength());
     this.activations =
-        Workspace.plan(kernels::allocate, w -> Activations.take(w, config, tokens)).layout();
+        Workspace.plan(kernels::allocate, w -> Activations.take(w, config, tokens, policy))
+            .layout();
     this.losses = new double[tokens];
     this.embedding = Parameter.of(parameters, Parameters.EMBEDDING);
     this.finalNorm = Parameter.of(parameters, Parameters.FINAL_NORM);
@@ -119,24 +128,35 @@ public final class TransformerLm {
     }
   }
 
-  /** A replica with gradients and moments; values are zero until set or initialised. */
-  public static TransformerLm forTraining(Kernels kernels, ModelConfig config, int maxSequences) {
+  /**
+   * A replica with gradients and moments; values are zero until set or initialised.
+   *
+   * @param maxSequences most sequences of a batch
+   */
+  public static TransformerLm forTraining(
+      Kernels kernels, ModelConfig config, int maxSequences, ActivationPolicy policy) {
     ParameterLayout layout = Parameters.layout(config);
-    return new TransformerLm(
-        kernels, config, FlatParameters.forTraining(layout, kernels::allocate), maxSequences);
+    FlatParameters parameters = FlatParameters.forTraining(layout, kernels::allocate);
+    return new TransformerLm(kernels, config, parameters, maxSequences, policy);
+  }
+
+  /** A replica that keeps all activations. */
+  public static TransformerLm forTraining(Kernels kernels, ModelConfig config, int maxSequences) {
+    return forTraining(kernels, config, maxSequences, ActivationPolicy.KEEP);
   }
 
   /** A replica with values only; {@link #backward} is refused. */
   public static TransformerLm forEvaluation(Kernels kernels, ModelConfig config, int maxSequences) {
     ParameterLayout layout = Parameters.layout(config);
-    return new TransformerLm(
-        kernels, config, FlatParameters.forEvaluation(layout, kernels::allocate), maxSequences);
+    FlatParameters parameters = FlatParameters.forEvaluation(layout, kernels::allocate);
+    // nothing runs backward, so nothing is ever computed again
+    return new TransformerLm(kernels, config, parameters, maxSequences, ActivationPolicy.RECOMPUTE);
   }
 
   /** Elements of all activations for micro-batches of up to {@code maxSequences}. */
-  public static long activationSize(ModelConfig config, int maxSequences) {
+  public static long activationSize(ModelConfig config, int maxSequences, ActivationPolicy policy) {
     int tokens = Math.multiplyExact(maxSequences, config.sequenceLength());
-    return Workspace.count(w -> Activations.take(w, config, tokens));
+    return Workspace.count(w -> Activations.take(w, config, tokens, policy));
   }
 
   public ModelConfig config() {
@@ -221,8 +241,16 @@ public final class TransformerLm {
         stream(2 * config.numLayers(), tokens),
         finalNorm.value());
     for (int l = config.numLayers() - 1; l >= 0; l--) {
+      // the last block's activations are still there
+      boolean again = policy == ActivationPolicy.RECOMPUTE && l < config.numLayers() - 1;
+      if (again) {
+        experts[l].forward(stream(2 * l + 2, tokens), stream(2 * l + 1, tokens));
+      }
       experts[l].backward(
           dX, stream(2 * l + 1, tokens), meanProbabilityGradients[l], zLossCoefficient);
+      if (again) {
+        attention[l].forward(stream(2 * l + 1, tokens), stream(2 * l, tokens), batch);
+      }
       attention[l].backward(dX, stream(2 * l, tokens), batch);
     }
     kernels.embeddingBackward(embedding.gradient(), dX, batch.inputs());

@@ -135,6 +135,22 @@ class TransformerLmTest {
   }
 
   @Test
+  void computingActivationsAgainTakesLessMemoryAndGivesTheSameBits() {
+    TransformerLm keeps = model();
+    TransformerLm recomputes =
+        TransformerLm.forTraining(kernels, config, 2, ActivationPolicy.RECOMPUTE);
+    TinyModel.initialize(recomputes, kernels, 3);
+    double[][] balance = TinyModel.balanceGradients(config, 2);
+    assertThat(gradientOf(recomputes, batch, balance)).isEqualTo(gradientOf(keeps, batch, balance));
+    assertThat(choices(recomputes)).isEqualTo(choices(keeps));
+    for (int l = 0; l < config.numLayers(); l++) {
+      assertThat(recomputes.routing(l).gateMass).isEqualTo(keeps.routing(l).gateMass);
+    }
+    assertThat(TransformerLm.activationSize(config, 2, ActivationPolicy.RECOMPUTE))
+        .isLessThan(TransformerLm.activationSize(config, 2, ActivationPolicy.KEEP));
+  }
+
+  @Test
   void aBatchThatIsTooLargeIsRefused() {
     TransformerLm small = TransformerLm.forEvaluation(kernels, config, 1);
     assertThatThrownBy(() -> small.evaluate(batch))

@@ -7,6 +7,7 @@ import java.util.Random;
 import java.util.function.Supplier;
 import org.metier.engine.kernel.Kernels;
 import org.metier.engine.kernel.profile.KernelProfile;
+import org.metier.model.ActivationPolicy;
 import org.metier.model.Batch;
 import org.metier.model.ModelConfig;
 import org.metier.model.Parameters;
@@ -17,6 +18,7 @@ final class BenchmarkReplica {
   private static final int FEWEST_WARMUP_STEPS = 3;
 
   private final Supplier<Kernels> open;
+  private final ActivationPolicy activations;
   private final ModelConfig model;
   private final TrainConfig config;
   private final int worker;
@@ -49,8 +51,14 @@ final class BenchmarkReplica {
    * @param profiled whether its ops are timed, too
    */
   BenchmarkReplica(
-      Supplier<Kernels> open, ModelConfig model, TrainConfig config, int worker, boolean profiled) {
+      Supplier<Kernels> open,
+      ActivationPolicy activations,
+      ModelConfig model,
+      TrainConfig config,
+      int worker,
+      boolean profiled) {
     this.open = open;
+    this.activations = activations;
     this.model = model;
     this.config = config;
     this.worker = worker;
@@ -73,7 +81,8 @@ final class BenchmarkReplica {
       BenchmarkPhases phases,
       Kernels kernels,
       Optional<KernelProfile> profile) {
-    TransformerLm lm = TransformerLm.forTraining(kernels, model, config.batchSequences());
+    TransformerLm lm =
+        TransformerLm.forTraining(kernels, model, config.batchSequences(), activations);
     Parameters.initialize(lm.parameters(), model, kernels, config.seed());
     FrequencySync sync = FrequencySync.of(config.balance(), GlobalFrequencies.none(), 0);
     LocalTrainer trainer = new LocalTrainer(kernels, lm, config, sync);

@@ -6,6 +6,7 @@ import org.metier.engine.kernel.Precision;
 import org.metier.engine.kernel.cpu.CpuKernels;
 import org.metier.engine.kernel.nd4j.Nd4jRuntime;
 import org.metier.engine.kernel.reference.ReferenceKernels;
+import org.metier.model.ActivationPolicy;
 
 /**
  * The {@code engine} section of a run: which kernels compute, and how exactly. Training, evaluation
@@ -16,8 +17,10 @@ import org.metier.engine.kernel.reference.ReferenceKernels;
  *     (naive)
  * @param precision of storage and arithmetic; {@code cpu} has float only, {@code reference} double
  *     only, {@code nd4j} both
+ * @param activations {@code keep} (fastest) or {@code recompute} (least memory, the same bits)
  */
-public record EngineConfig(Backend backend, Precision precision) implements Serializable {
+public record EngineConfig(Backend backend, Precision precision, ActivationPolicy activations)
+    implements Serializable {
 
   /** Where the kernels come from. */
   public enum Backend {
@@ -35,6 +38,11 @@ public record EngineConfig(Backend backend, Precision precision) implements Seri
       throw new IllegalArgumentException(
           "backend reference computes in double only: it needs engine.precision=double");
     }
+  }
+
+  /** An engine that keeps all activations. */
+  public EngineConfig(Backend backend, Precision precision) {
+    this(backend, precision, ActivationPolicy.KEEP);
   }
 
   /**

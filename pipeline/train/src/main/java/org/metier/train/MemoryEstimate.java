@@ -34,7 +34,8 @@ public record MemoryEstimate(
   public static MemoryEstimate of(EngineConfig engine, ModelConfig model, TrainConfig train) {
     long width = engine.precision().bytes();
     long parameters = Parameters.total(model);
-    long activations = width * TransformerLm.activationSize(model, train.batchSequences());
+    long activations =
+        width * TransformerLm.activationSize(model, train.batchSequences(), engine.activations());
     return new MemoryEstimate(
         parameters,
         Parameters.active(model),

@@ -37,7 +37,9 @@ final class Replica implements AutoCloseable {
   private Replica(TrainPlan plan) {
     this.plan = plan;
     this.kernels = plan.kernels();
-    this.model = TransformerLm.forTraining(kernels, plan.model(), plan.train().batchSequences());
+    this.model =
+        TransformerLm.forTraining(
+            kernels, plan.model(), plan.train().batchSequences(), plan.engine().activations());
     this.shards =
         new ShardReader(
             new Path(plan.splitDirectory()), plan.manifest(), plan.hadoopConfiguration());

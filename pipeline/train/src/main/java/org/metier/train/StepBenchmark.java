@@ -90,6 +90,7 @@ public final class StepBenchmark {
    * @param progress told of steps over all replicas
    */
   public Result run(Plan plan, Progress progress) {
+    kernels(1).close(); // a backend that is missing shows before anything has begun
     try {
       JvmMemory.resetPeakHeap();
       BenchmarkPhases phases = new BenchmarkPhases(config.workers());
@@ -114,7 +115,8 @@ public final class StepBenchmark {
       List<Future<BenchmarkReplica.Timing>> replicas = new ArrayList<>();
       for (int worker = 0; worker < config.workers(); worker++) {
         boolean profiled = plan.profile() && worker == 0;
-        var replica = new BenchmarkReplica(kernels, model, config, worker, profiled);
+        var replica =
+            new BenchmarkReplica(kernels, engine.activations(), model, config, worker, profiled);
         replicas.add(threads.submit(() -> replica.run(plan, phases)));
       }
       threads.shutdown();

@@ -54,6 +54,17 @@ public final class MoeLayer {
           w.take(tokens, c.topK()),
           w.take(rows, 2 * c.expertSize()));
     }
+
+    /** The same memory but for what the router leaves, which statistics read after the pass. */
+    public Saved withOwnRouter(Workspace w, ModelConfig c, int tokens) {
+      return new Saved(
+          normed,
+          inverseRms,
+          w.take(tokens, c.numExperts()),
+          w.take(tokens, c.numExperts()),
+          w.take(tokens, c.topK()),
+          gateUp);
+    }
   }
 
   /**
