@@ -74,6 +74,21 @@ public final class Routing {
   }
 
   /**
+   * S, the equal runs of tokens that {@code length} = S·E numbers speak of.
+   *
+   * @throws IllegalArgumentException if that is not a whole number of runs of whole tokens
+   */
+  public int runs(int length) {
+    int runs = length / numExperts;
+    if (runs < 1 || runs * numExperts != length || tokens % runs != 0) {
+      throw new IllegalArgumentException(
+          "%d numbers are not one per expert (%d) and equal run of the %d tokens"
+              .formatted(length, numExperts, tokens));
+    }
+    return runs;
+  }
+
+  /**
    * Orders the slots by expert with a stable counting sort: fills {@link #offsets}, {@link
    * #slotOfRow} and {@link #rowOfSlot} from {@link #expertOfSlot}.
    */
