@@ -84,13 +84,14 @@ public final class StepBenchmark {
     try (Kernels kernels = TrainPlan.kernels(config)) {
       TransformerLm lm = TransformerLm.forTraining(kernels, model, config.batchSequences());
       Parameters.initialize(lm.parameters(), model, kernels, config.seed());
-      FrequencySync sync = FrequencySync.of(config.balance(), GlobalFrequencies.none(), 0);
+      FrequencySync sync =
+          FrequencySync.of(config, 0, GlobalFrequencies.none(), 0, CountExchange.alone());
       LocalTrainer trainer = new LocalTrainer(kernels, lm, config, sync);
       Batch batch = randomBatch(seed);
       double[] seconds = new double[steps];
       for (int step = 0; step < WARMUP_STEPS + steps; step++) {
         long began = System.nanoTime();
-        trainer.step(batch, step, step + 1);
+        trainer.step(List.of(batch), step, step + 1);
         if (step >= WARMUP_STEPS) {
           seconds[step - WARMUP_STEPS] = (System.nanoTime() - began) / 1e9;
         }

@@ -1,0 +1,145 @@
+package org.metier.train;
+
+import java.util.Arrays;
+import java.util.Optional;
+
+/**
+ * The driver's side of an exchange, for one attempt of one gang of W workers: takes a report from
+ * each, adds them up, answers all at once, and is ready for the next. Everyone who waits is told as
+ * soon as one worker is known to be lost. Thread-safe; answers are given with the lock held, so
+ * they must not block.
+ */
+final class CountGathering {
+  private final Waiting[] waiting;
+  private final long timeoutNanos;
+  private int reported;
+  private long[] sum;
+  private long call;
+  private long waitingSince;
+  private String failure;
+  private String message;
+
+  /** Where the answer to one report goes. */
+  interface Reply {
+    void sum(long[] counts);
+
+    void failure(String message);
+  }
+
+  private record Waiting(long step, Reply reply) {}
+
+  CountGathering(int workers, long timeoutNanos) {
+    this.waiting = new Waiting[workers];
+    this.timeoutNanos = timeoutNanos;
+  }
+
+  /**
+   * One worker's counts.
+   *
+   * @param number of the exchange, counted from 0 by each worker
+   * @param step optimiser steps of the run before this one; for messages
+   */
+  synchronized void report(int worker, long number, long step, long[] counts, Reply reply) {
+    if (failure == null && number != call) {
+      failure = "worker %d is at exchange %d, the others at %d".formatted(worker, number, call);
+    }
+    if (failure == null && waiting[worker] != null) {
+      failure = "worker %d has reported twice".formatted(worker);
+    }
+    if (failure == null && sum != null && sum.length != counts.length) {
+      failure =
+          "worker %d has reported %d counts, the others %d"
+              .formatted(worker, counts.length, sum.length);
+    }
+    Waiting report = new Waiting(step, reply);
+    if (failure != null) {
+      refuse(report);
+      answerFailure();
+      return;
+    }
+    waiting[worker] = report;
+    add(counts);
+    reported++;
+    if (reported == waiting.length) {
+      answerSum();
+    }
+  }
+
+  /** The worker will not report any more. */
+  void lost(int worker, String reason) {
+    fail("worker %d %s".formatted(worker, reason));
+  }
+
+  /** Ends this gang's exchanges. What was known first is what is told. */
+  synchronized void fail(String reason) {
+    if (failure == null) {
+      failure = reason;
+    }
+    answerFailure();
+  }
+
+  /** Gives up on workers that have kept the others waiting for too long. */
+  synchronized void checkTime(long nanoTime) {
+    if (reported == 0 || nanoTime - waitingSince < timeoutNanos) {
+      return;
+    }
+    int missing = 0;
+    while (waiting[missing] != null) {
+      missing++;
+    }
+    lost(
+        missing,
+        "has not reported its expert counts within %d s (train.exchangeTimeoutSeconds)"
+            .formatted(timeoutNanos / 1_000_000_000L));
+  }
+
+  /** What the first worker that asked in vain was told. */
+  synchronized Optional<String> failure() {
+    return Optional.ofNullable(message);
+  }
+
+  private void add(long[] counts) {
+    if (reported == 0) {
+      sum = counts.clone();
+      waitingSince = System.nanoTime();
+      return;
+    }
+    for (int i = 0; i < counts.length; i++) {
+      sum[i] += counts[i];
+    }
+  }
+
+  private void answerSum() {
+    Waiting[] all = waiting.clone();
+    long[] counts = sum;
+    clear();
+    call++;
+    for (Waiting one : all) {
+      one.reply.sum(counts);
+    }
+  }
+
+  private void answerFailure() {
+    Waiting[] all = waiting.clone();
+    clear();
+    for (Waiting one : all) {
+      if (one != null) {
+        refuse(one);
+      }
+    }
+  }
+
+  private void refuse(Waiting report) {
+    String line = "step %d: %s".formatted(report.step + 1, failure);
+    if (message == null) {
+      message = line;
+    }
+    report.reply.failure(line);
+  }
+
+  private void clear() {
+    Arrays.fill(waiting, null);
+    reported = 0;
+    sum = null;
+  }
+}
