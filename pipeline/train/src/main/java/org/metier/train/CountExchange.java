@@ -14,7 +14,7 @@ interface CountExchange extends AutoCloseable {
   long[][] sum(long step, long[][] counts);
 
   /** Tells the other workers that this one has failed, so that they need not wait for it. */
-  default void fail(Throwable cause) {}
+  default void fail(long step, Throwable cause) {}
 
   @Override
   default void close() {}

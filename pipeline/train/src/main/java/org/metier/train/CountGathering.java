@@ -17,6 +17,7 @@ final class CountGathering {
   private long call;
   private long waitingSince;
   private String failure;
+  private long failedStep = -1;
   private String message;
 
   /** Where the answer to one report goes. */
@@ -65,6 +66,16 @@ final class CountGathering {
     }
   }
 
+  /** The worker says that it has failed in a step, whether or not others wait for it yet. */
+  synchronized void failed(int worker, long step, String reason) {
+    if (failure == null) {
+      failedStep = step;
+      failure = "worker %d failed: %s".formatted(worker, reason);
+      message = line(step);
+    }
+    answerFailure();
+  }
+
   /** The worker will not report any more. */
   void lost(int worker, String reason) {
     fail("worker %d %s".formatted(worker, reason));
@@ -93,7 +104,9 @@ final class CountGathering {
             .formatted(timeoutNanos / 1_000_000_000L));
   }
 
-  /** What the first worker that asked in vain was told. */
+  /**
+   * What the first worker that waited in vain was told, or else what the first that failed said.
+   */
   synchronized Optional<String> failure() {
     return Optional.ofNullable(message);
   }
@@ -130,11 +143,15 @@ final class CountGathering {
   }
 
   private void refuse(Waiting report) {
-    String line = "step %d: %s".formatted(report.step + 1, failure);
+    String line = line(failedStep < 0 ? report.step : failedStep);
     if (message == null) {
       message = line;
     }
     report.reply.failure(line);
+  }
+
+  private String line(long step) {
+    return "step %d: %s".formatted(step + 1, failure);
   }
 
   private void clear() {

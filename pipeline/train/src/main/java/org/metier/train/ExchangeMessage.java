@@ -5,7 +5,7 @@ import java.nio.charset.StandardCharsets;
 
 /**
  * What goes over the wire in an exchange. A request is a kind, the sender and either (exchange,
- * step, counts) or a text; a response is a kind and either counts or a text.
+ * step, counts) or (step, text); a response is a kind and either counts or a text.
  */
 final class ExchangeMessage {
   private static final byte COUNTS = 1;
@@ -38,10 +38,10 @@ final class ExchangeMessage {
     return buffer.rewind();
   }
 
-  static ByteBuffer failure(Sender sender, String reason) {
+  static ByteBuffer failure(Sender sender, long step, String reason) {
     byte[] text = reason.getBytes(StandardCharsets.UTF_8);
-    ByteBuffer buffer = ByteBuffer.allocate(SENDER_BYTES + text.length);
-    return put(buffer.put(FAILURE), sender).put(text).rewind();
+    ByteBuffer buffer = ByteBuffer.allocate(SENDER_BYTES + Long.BYTES + text.length);
+    return put(buffer.put(FAILURE), sender).putLong(step).put(text).rewind();
   }
 
   static ByteBuffer sum(long[] counts) {

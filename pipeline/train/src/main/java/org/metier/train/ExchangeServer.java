@@ -148,7 +148,8 @@ final class ExchangeServer implements AutoCloseable {
       Sender sender = ExchangeMessage.sender(message);
       CountGathering current = of(sender);
       if (current != null) {
-        current.lost(sender.worker(), "failed: " + ExchangeMessage.text(message));
+        long step = message.getLong();
+        current.failed(sender.worker(), step, ExchangeMessage.text(message));
       }
     }
 

@@ -186,9 +186,6 @@ public final class ParameterAveraging implements AutoCloseable {
         out.add(new Tuple2<>(slice.id(), new Contribution(worker, report.tokens(), bytes)));
       }
       return out.iterator();
-    } catch (RuntimeException | Error e) {
-      exchange.fail(e);
-      throw e;
     } finally {
       replica.release();
     }

@@ -79,7 +79,13 @@ final class Replica implements AutoCloseable {
     LocalTrainer trainer = new LocalTrainer(kernels, model, config, sync);
     long began = System.nanoTime();
     for (int s = 0; s < config.localSteps(); s++) {
-      trainer.step(batches(start, s, worker), start.step() + s, start.momentSteps() + s + 1);
+      long step = start.step() + s;
+      try {
+        trainer.step(batches(start, s, worker), step, start.momentSteps() + s + 1);
+      } catch (RuntimeException | Error e) {
+        exchange.fail(step, e);
+        throw e;
+      }
     }
     double seconds = (System.nanoTime() - began) / 1e9;
     for (int b = 0; b < TRAVELLING.length; b++) {

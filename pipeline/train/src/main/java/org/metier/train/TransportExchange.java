@@ -103,9 +103,9 @@ final class TransportExchange implements CountExchange {
   }
 
   @Override
-  public void fail(Throwable cause) {
+  public void fail(long step, Throwable cause) {
     String reason = String.valueOf(cause).lines().findFirst().orElse("");
-    client.send(ExchangeMessage.failure(sender, reason));
+    client.send(ExchangeMessage.failure(sender, step, reason));
   }
 
   @Override

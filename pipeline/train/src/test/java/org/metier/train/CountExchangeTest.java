@@ -46,7 +46,7 @@ class CountExchangeTest {
               (worker, exchange) -> {
                 exchange.sum(6, new long[][] {{1}});
                 if (worker == 1) {
-                  exchange.fail(new IllegalStateException("boom\nwith details"));
+                  exchange.fail(7, new IllegalStateException("boom\nwith details"));
                   return null;
                 }
                 return exchange.sum(7, new long[][] {{1}});
