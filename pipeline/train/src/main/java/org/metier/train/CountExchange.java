@@ -1,5 +1,7 @@
 package org.metier.train;
 
+import java.io.Serializable;
+
 /** Adds up expert counts over all workers in the middle of a step. */
 interface CountExchange extends AutoCloseable {
 
@@ -18,6 +20,11 @@ interface CountExchange extends AutoCloseable {
 
   @Override
   default void close() {}
+
+  /** How a task comes by its exchange; travels to it. */
+  interface Opener extends Serializable {
+    CountExchange open(int worker);
+  }
 
   /** The exchange of a worker that has no others. */
   static CountExchange alone() {

@@ -1,17 +1,11 @@
 package org.metier.train;
 
 import java.io.Serializable;
-import java.util.ArrayList;
-import java.util.List;
+import java.util.Iterator;
 import java.util.concurrent.TimeUnit;
-import org.apache.spark.api.java.JavaPairRDD;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
-import org.apache.spark.api.java.function.PairFlatMapFunction;
-import org.apache.spark.rdd.RDD;
-import scala.Function1;
-import scala.Tuple2;
-import scala.collection.Iterator;
+import scala.Function2;
 import scala.collection.JavaConverters;
 import scala.reflect.ClassTag;
 import scala.reflect.ClassTag$;
@@ -24,21 +18,20 @@ import scala.reflect.ClassTag$;
 final class GangStage {
   private GangStage() {}
 
-  /** {@link JavaRDD#flatMapToPair}, gang-scheduled. */
-  static <T, K, V> JavaPairRDD<K, V> flatMapToPair(
-      JavaRDD<T> rdd, PairFlatMapFunction<T, K, V> function) {
-    Function1<Iterator<T>, Iterator<Tuple2<K, V>>> ofPartition =
-        (Function1<Iterator<T>, Iterator<Tuple2<K, V>>> & Serializable)
-            elements -> {
-              List<Tuple2<K, V>> pairs = new ArrayList<>();
-              while (elements.hasNext()) {
-                call(function, elements.next()).forEachRemaining(pairs::add);
-              }
-              return JavaConverters.asScalaIterator(pairs.iterator());
+  /** {@link JavaRDD#mapPartitionsWithIndex}, gang-scheduled. */
+  static <T, R> JavaRDD<R> mapPartitionsWithIndex(
+      JavaRDD<T> rdd,
+      org.apache.spark.api.java.function.Function2<Integer, Iterator<T>, Iterator<R>> function) {
+    Function2<Object, scala.collection.Iterator<T>, scala.collection.Iterator<R>> ofPartition =
+        (Function2<Object, scala.collection.Iterator<T>, scala.collection.Iterator<R>>
+                & Serializable)
+            (index, elements) -> {
+              Iterator<T> in = JavaConverters.asJavaIterator(elements);
+              return JavaConverters.asScalaIterator(call(function, (Integer) index, in));
             };
-    ClassTag<Tuple2<K, V>> pair = tag(Tuple2.class);
-    RDD<Tuple2<K, V>> pairs = rdd.rdd().barrier().mapPartitions(ofPartition, false, pair);
-    return JavaPairRDD.fromRDD(pairs, tag(Object.class), tag(Object.class));
+    ClassTag<R> tag = tag();
+    return JavaRDD.fromRDD(
+        rdd.rdd().barrier().mapPartitionsWithIndex(ofPartition, false, tag), tag);
   }
 
   /**
@@ -77,10 +70,12 @@ final class GangStage {
         .maxNumConcurrentTasks(spark.sc().resourceProfileManager().defaultResourceProfile());
   }
 
-  private static <T, K, V> java.util.Iterator<Tuple2<K, V>> call(
-      PairFlatMapFunction<T, K, V> function, T element) {
+  private static <T, R> Iterator<R> call(
+      org.apache.spark.api.java.function.Function2<Integer, Iterator<T>, Iterator<R>> function,
+      Integer index,
+      Iterator<T> elements) {
     try {
-      return function.call(element);
+      return function.call(index, elements);
     } catch (RuntimeException e) {
       throw e;
     } catch (Exception e) {
@@ -88,9 +83,9 @@ final class GangStage {
     }
   }
 
-  /** Java has no class literal of a parameterised type. */
+  /** What Spark's own Java API passes for types that Java has erased. */
   @SuppressWarnings("unchecked")
-  private static <T> ClassTag<T> tag(Class<?> type) {
-    return (ClassTag<T>) ClassTag$.MODULE$.apply(type);
+  private static <T> ClassTag<T> tag() {
+    return (ClassTag<T>) ClassTag$.MODULE$.Object();
   }
 }

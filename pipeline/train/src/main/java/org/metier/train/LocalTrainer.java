@@ -75,9 +75,8 @@ final class LocalTrainer {
       loss += model.forward(batch, counted);
       Selections selections = selections(batch);
       double[][] frequencies = frequencySync.frequencies(selections);
-      double[][] balanceGradients = balance(frequencies, batch.tokens(), share);
-      model.backward(batch, balanceGradients, config.balance().zLoss() / layerDivisor() * share);
-      record(batch, selections.counts(), share);
+      record(batch, selections.counts(), frequencies, share);
+      backward(batch, frequencies, share);
     }
     double norm = optimizer.step(kernels, model.parameters(), schedule.at(step), stepsOfMoments);
     record(loss, stepTokens, norm);
@@ -112,26 +111,26 @@ final class LocalTrainer {
   }
 
   /**
-   * [L][S·E] gradient of the balance loss with respect to the mean probabilities of S equal runs of
-   * the micro-batch's tokens.
+   * Backward pass of the last forward pass, with the balance loss's gradient under f.
    *
-   * @param frequencies [L][S·E]
+   * @param frequencies [L][S·E], for S equal runs of the micro-batch's tokens
    * @param share of the step's tokens that are this micro-batch's
    */
-  private double[][] balance(double[][] frequencies, int batchTokens, double share) {
+  private void backward(Batch batch, double[][] frequencies, double share) {
     double[][] gradients = new double[frequencies.length][];
     for (int l = 0; l < frequencies.length; l++) {
-      int runs = model.routing(l).runs(frequencies[l].length);
-      double[] meanProbability = meanProbability(l, runs, batchTokens);
-      BalanceStrategy.Signal signal = strategy.signal(frequencies[l], meanProbability, runs);
-      double plain = UNWEIGHTED.signal(frequencies[l], meanProbability, runs).loss();
-      balanceLoss += plain * share / frequencies.length;
-      gradients[l] = signal.gradient();
+      gradients[l] = signal(strategy, l, frequencies[l], batch.tokens()).gradient();
       for (int i = 0; i < gradients[l].length; i++) {
         gradients[l][i] *= share;
       }
     }
-    return gradients;
+    model.backward(batch, gradients, config.balance().zLoss() / layerDivisor() * share);
+  }
+
+  private BalanceStrategy.Signal signal(
+      BalanceStrategy of, int layer, double[] frequency, int batchTokens) {
+    int runs = model.routing(layer).runs(frequency.length);
+    return of.signal(frequency, meanProbability(layer, runs, batchTokens), runs);
   }
 
   /** [S·E] mean router probabilities of each of S equal runs of tokens. */
@@ -168,13 +167,15 @@ final class LocalTrainer {
   }
 
   /** Of one micro-batch, whose routing the model still holds. */
-  private void record(Batch batch, long[][] batchCounts, double share) {
+  private void record(Batch batch, long[][] batchCounts, double[][] frequencies, double share) {
     batches++;
     recent.add(batchCounts);
     add(counts, batchCounts);
     int layers = batchCounts.length;
     for (int l = 0; l < layers; l++) {
       Routing routing = model.routing(l);
+      double plain = signal(UNWEIGHTED, l, frequencies[l], batch.tokens()).loss();
+      balanceLoss += plain * share / layers;
       zLoss += routing.squaredLogSumExp / batch.tokens() * share / layers;
       maxViolation += Frequencies.maxViolation(batchCounts[l]) / layers;
       for (int e = 0; e < batchCounts[l].length; e++) {

@@ -9,6 +9,7 @@ import java.util.stream.IntStream;
 import org.apache.spark.api.java.JavaPairRDD;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.api.java.function.Function2;
 import org.apache.spark.broadcast.Broadcast;
 import org.metier.model.Parameters;
 import org.metier.model.optim.WarmupCosine;
@@ -138,29 +139,22 @@ public final class ParameterAveraging implements AutoCloseable {
     int workers = plan.train().workers();
     Broadcast<TrainPlan> planOnWorker = planBroadcast;
     ParameterSlices cut = slices;
+    boolean gang = plan.train().balance().windowOf(state.round()) == TrainConfig.Window.STEP;
+    CountExchange.Opener exchange = gang ? opener() : worker -> CountExchange.alone();
     JavaRDD<Integer> numbers =
         spark.parallelize(IntStream.range(0, workers).boxed().toList(), workers);
-    if (plan.train().balance().windowOf(state.round()) == TrainConfig.Window.STEP) {
-      ExchangeServer.Address driver = exchangeServer.orElseThrow().address();
-      return GangStage.flatMapToPair(
-          numbers,
-          worker -> {
-            try (CountExchange exchange = TransportExchange.ofTask(driver, worker)) {
-              return trainOnce(
-                  planOnWorker.value(), cut, parameters, start, reports, worker, exchange);
-            }
-          });
-    }
-    return numbers.flatMapToPair(
-        worker ->
-            trainOnce(
-                planOnWorker.value(),
-                cut,
-                parameters,
-                start,
-                reports,
-                worker,
-                CountExchange.alone()));
+    Function2<Integer, Iterator<Integer>, Iterator<Tuple2<Integer, Contribution>>> train =
+        (worker, none) ->
+            trainOnce(planOnWorker.value(), cut, parameters, start, reports, exchange, worker);
+    return JavaPairRDD.fromJavaRDD(
+        gang
+            ? GangStage.mapPartitionsWithIndex(numbers, train)
+            : numbers.mapPartitionsWithIndex(train, false));
+  }
+
+  private CountExchange.Opener opener() {
+    ExchangeServer.Address driver = exchangeServer.orElseThrow().address();
+    return worker -> TransportExchange.ofTask(driver, worker);
   }
 
   private static Iterator<Tuple2<Integer, Contribution>> trainOnce(
@@ -169,10 +163,10 @@ public final class ParameterAveraging implements AutoCloseable {
       List<Broadcast<byte[]>> parameters,
       Broadcast<RoundStart> start,
       RoundReports reports,
-      int worker,
-      CountExchange exchange) {
+      CountExchange.Opener opener,
+      int worker) {
     Replica replica = Replica.acquire(plan);
-    try {
+    try (CountExchange exchange = opener.open(worker)) {
       for (Slice slice : cut.slices()) {
         byte[] bytes = parameters.get(slice.id()).value();
         ParameterSlices.decode(bytes, replica.blocks()[slice.block()], slice.from());
