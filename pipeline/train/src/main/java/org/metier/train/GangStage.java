@@ -43,6 +43,11 @@ final class GangStage {
    */
   static void requireSlots(JavaSparkContext spark, int workers, int patienceSeconds) {
     boolean local = spark.sc().isLocal();
+    if (!local && spark.getConf().getBoolean("spark.dynamicAllocation.enabled", false)) {
+      throw new TooFewSlotsException(
+          "train.balance.window=step runs all workers at the same time, which Spark does only with"
+              + " spark.dynamicAllocation.enabled=false");
+    }
     long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(local ? 0 : patienceSeconds);
     int slots = slots(spark);
     while (slots < workers && System.nanoTime() < deadline) {
