@@ -2,6 +2,9 @@ package org.metier.train;
 
 import java.util.Arrays;
 import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 
 /**
  * The driver's side of an exchange, for one attempt of one gang of W workers: takes a report from
@@ -14,11 +17,11 @@ final class CountGathering {
   private final long timeoutNanos;
   private int reported;
   private long[] sum;
-  private long call;
+  private long exchange;
   private long waitingSince;
   private String failure;
   private long failedStep = -1;
-  private String message;
+  private String told;
 
   /** Where the answer to one report goes. */
   interface Reply {
@@ -41,8 +44,8 @@ final class CountGathering {
    * @param step optimiser steps of the run before this one; for messages
    */
   synchronized void report(int worker, long number, long step, long[] counts, Reply reply) {
-    if (failure == null && number != call) {
-      failure = "worker %d is at exchange %d, the others at %d".formatted(worker, number, call);
+    if (failure == null && number != exchange) {
+      failure = "worker %d is at exchange %d, the others at %d".formatted(worker, number, exchange);
     }
     if (failure == null && waiting[worker] != null) {
       failure = "worker %d has reported twice".formatted(worker);
@@ -71,7 +74,7 @@ final class CountGathering {
     if (failure == null) {
       failedStep = step;
       failure = "worker %d failed: %s".formatted(worker, reason);
-      message = line(step);
+      told = line(step);
     }
     answerFailure();
   }
@@ -94,21 +97,21 @@ final class CountGathering {
     if (reported == 0 || nanoTime - waitingSince < timeoutNanos) {
       return;
     }
-    int missing = 0;
-    while (waiting[missing] != null) {
-      missing++;
-    }
-    lost(
-        missing,
-        "has not reported its expert counts within %d s (train.exchangeTimeoutSeconds)"
-            .formatted(timeoutNanos / 1_000_000_000L));
+    String missing =
+        IntStream.range(0, waiting.length)
+            .filter(worker -> waiting[worker] == null)
+            .mapToObj(worker -> "worker " + worker)
+            .collect(Collectors.joining(" and "));
+    fail(
+        "no expert counts from %s within %d s (train.exchangeTimeoutSeconds)"
+            .formatted(missing, TimeUnit.NANOSECONDS.toSeconds(timeoutNanos)));
   }
 
   /**
    * What the first worker that waited in vain was told, or else what the first that failed said.
    */
   synchronized Optional<String> failure() {
-    return Optional.ofNullable(message);
+    return Optional.ofNullable(told);
   }
 
   private void add(long[] counts) {
@@ -126,7 +129,7 @@ final class CountGathering {
     Waiting[] all = waiting.clone();
     long[] counts = sum;
     clear();
-    call++;
+    exchange++;
     for (Waiting one : all) {
       one.reply.sum(counts);
     }
@@ -144,8 +147,8 @@ final class CountGathering {
 
   private void refuse(Waiting report) {
     String line = line(failedStep < 0 ? report.step : failedStep);
-    if (message == null) {
-      message = line;
+    if (told == null) {
+      told = line;
     }
     report.reply.failure(line);
   }

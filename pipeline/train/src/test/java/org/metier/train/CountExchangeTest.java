@@ -88,8 +88,7 @@ class CountExchangeTest {
       assertThatThrownBy(() -> waits.sum(4, new long[][] {{1}}))
           .isInstanceOf(LostWorkerException.class)
           .hasMessage(
-              "step 5: worker 1 has not reported its expert counts within 1 s"
-                  + " (train.exchangeTimeoutSeconds)");
+              "step 5: no expert counts from worker 1 within 1 s (train.exchangeTimeoutSeconds)");
     }
   }
 
