@@ -4,10 +4,10 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
-import org.apache.spark.BarrierTaskContext;
 import org.apache.spark.SecurityManager;
 import org.apache.spark.SparkConf;
 import org.apache.spark.SparkEnv;
+import org.apache.spark.TaskContext;
 import org.apache.spark.network.TransportContext;
 import org.apache.spark.network.client.TransportClient;
 import org.apache.spark.network.client.TransportClientBootstrap;
@@ -34,7 +34,9 @@ final class TransportExchange implements CountExchange {
 
   /** Connects a task of a gang-scheduled stage. */
   static TransportExchange ofTask(ExchangeServer.Address driver, int worker) {
-    BarrierTaskContext task = BarrierTaskContext.get();
+    // Not BarrierTaskContext.get(), whose class starts a timer that keeps a local Spark from
+    // exiting.
+    TaskContext task = TaskContext.get();
     Sender sender = new Sender(task.stageId(), task.stageAttemptNumber(), worker);
     SparkEnv env = SparkEnv.get();
     return new TransportExchange(env.conf(), env.securityManager(), driver, sender);

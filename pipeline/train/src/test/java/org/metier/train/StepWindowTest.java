@@ -104,6 +104,14 @@ class StepWindowTest {
                 + " local[2] has 2 task slots");
   }
 
+  /** Spark's own accessor of a gang's task starts a timer that keeps a finished process alive. */
+  @Test
+  void aFinishedRunLeavesNoTimerThatHoldsTheProcess() throws IOException {
+    train("leaves", fast(2, 1, 1, 1, balance(Window.STEP, Accumulation.EXACT, false, 0)));
+    assertThat(Thread.getAllStackTraces().keySet())
+        .noneMatch(thread -> !thread.isDaemon() && thread.getName().startsWith("Barrier task"));
+  }
+
   @Test
   void theWindowCanChangeInMidRun() throws IOException {
     Balance micro = balance(Window.MICRO_BATCH, Accumulation.EXACT, false, 0);
