@@ -129,8 +129,8 @@ class ConfigLayersTest {
         .hasMessage("command line: trian.rounds: unknown key; did you mean train.rounds?");
     assertThatThrownBy(() -> load(file, "train.balance.window=micro"))
         .hasMessage(
-            "command line: train.balance.window: expected one of micro-batch, round,"
-                + " round-stale, is 'micro'");
+            "command line: train.balance.window: expected one of sequence, micro-batch, step,"
+                + " round, round-stale, is 'micro'");
     assertThatThrownBy(() -> load(file, "train.rounds=[1]"))
         .hasMessage("command line: train.rounds: expected a whole number (32 bits), found a list");
     assertThatThrownBy(() -> load(file, "train.rounds=0"))

@@ -75,7 +75,8 @@ final class BenchmarkReplica {
       Optional<KernelProfile> profile) {
     TransformerLm lm = TransformerLm.forTraining(kernels, model, config.batchSequences());
     Parameters.initialize(lm.parameters(), model, kernels, config.seed());
-    FrequencySync sync = FrequencySync.of(config.balance(), GlobalFrequencies.none(), 0);
+    FrequencySync sync =
+        FrequencySync.of(config, 0, GlobalFrequencies.none(), 0, CountExchange.alone());
     LocalTrainer trainer = new LocalTrainer(kernels, lm, config, sync);
     Batch batch = randomBatch();
 
@@ -84,7 +85,7 @@ final class BenchmarkReplica {
     double[] seconds = new double[plan.steps()];
     for (int i = 0; i < seconds.length; i++) {
       long began = System.nanoTime();
-      trainer.step(batch, step, step + 1);
+      trainer.step(List.of(batch), step, step + 1);
       seconds[i] = (System.nanoTime() - began) / 1e9;
       step++;
       phases.stepDone();
@@ -93,7 +94,7 @@ final class BenchmarkReplica {
     List<KernelProfile.Op> ops = profile.map(KernelProfile::ops).orElse(List.of());
     phases.timed();
     while (!phases.allTimed()) {
-      trainer.step(batch, step, step + 1);
+      trainer.step(List.of(batch), step, step + 1);
       step++;
       phases.stepDone();
     }
@@ -108,7 +109,7 @@ final class BenchmarkReplica {
     long step = 0;
     boolean warm = false;
     while (!phases.allWarm()) {
-      trainer.step(batch, step, step + 1);
+      trainer.step(List.of(batch), step, step + 1);
       step++;
       phases.stepDone();
       boolean longEnough = (System.nanoTime() - began) / 1e9 >= plan.warmupSeconds();

@@ -4,9 +4,12 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.IntStream;
 import org.apache.spark.api.java.JavaPairRDD;
+import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.api.java.function.Function2;
 import org.apache.spark.broadcast.Broadcast;
 import org.metier.model.Parameters;
 import org.metier.model.optim.WarmupCosine;
@@ -25,6 +28,7 @@ public final class ParameterAveraging implements AutoCloseable {
   private final Broadcast<TrainPlan> planBroadcast;
   private final ParameterSlices slices;
   private final WarmupCosine schedule;
+  private final Optional<ExchangeServer> exchangeServer;
 
   /** A finished round. */
   public record Round(TrainState state, RoundMetrics metrics) {}
@@ -41,12 +45,29 @@ public final class ParameterAveraging implements AutoCloseable {
             config.sliceMegabytes() << 20,
             Math.max(config.workers(), spark.defaultParallelism()));
     this.schedule = config.schedule();
+    this.exchangeServer = exchangeServer(spark, config);
+  }
+
+  /** The window {@code step} needs all workers at once, now and not in the round that it begins. */
+  private static Optional<ExchangeServer> exchangeServer(
+      JavaSparkContext spark, TrainConfig config) {
+    if (!config.balance().everIs(TrainConfig.Window.STEP)) {
+      return Optional.empty();
+    }
+    GangStage.requireSlots(spark, config.workers(), config.exchangeTimeoutSeconds());
+    return Optional.of(
+        new ExchangeServer(
+            spark.env().conf(),
+            spark.env().securityManager(),
+            config.workers(),
+            config.exchangeTimeoutSeconds()));
   }
 
   /**
    * Runs the round after {@code state}.
    *
    * @throws DivergedException if a worker met a loss or gradient that is not finite
+   * @throws LostWorkerException if workers wait for one that is gone, as often as Spark retries
    */
   public Round runRound(TrainState state) {
     TrainConfig config = plan.train();
@@ -67,10 +88,7 @@ public final class ParameterAveraging implements AutoCloseable {
     double broadcastSeconds = secondsSince(began);
 
     List<Tuple2<Integer, byte[]>> means =
-        localSteps(parameters, start, reports)
-            .groupByKey(Math.min(slices.slices().size(), spark.defaultParallelism()))
-            .mapValues(ParameterAveraging::mean)
-            .collect();
+        means(localSteps(state, parameters, start, reports), state);
     Collection<WorkerReport> byWorker = reports.value().values();
     start.destroy();
     parameters.forEach(Broadcast::destroy);
@@ -86,6 +104,22 @@ public final class ParameterAveraging implements AutoCloseable {
     return new Round(next, RoundMetrics.of(next, byWorker, learningRate, seconds));
   }
 
+  private List<Tuple2<Integer, byte[]>> means(
+      JavaPairRDD<Integer, Contribution> contributions, TrainState state) {
+    try {
+      return contributions
+          .groupByKey(Math.min(slices.slices().size(), spark.defaultParallelism()))
+          .mapValues(ParameterAveraging::mean)
+          .collect();
+    } catch (Exception e) { // Spark's are checked, and not declared
+      Optional<String> lost = exchangeServer.flatMap(ExchangeServer::failure);
+      if (lost.isEmpty()) {
+        throw e;
+      }
+      throw new LostWorkerException("round %d, %s".formatted(state.round() + 1, lost.get()), e);
+    }
+  }
+
   private List<Broadcast<byte[]>> broadcast(TrainState state) {
     List<Broadcast<byte[]>> broadcasts = new ArrayList<>();
     for (Slice slice : slices.slices()) {
@@ -98,14 +132,29 @@ public final class ParameterAveraging implements AutoCloseable {
 
   /** The stage of W tasks: (slice, contribution) of every slice and worker. */
   private JavaPairRDD<Integer, Contribution> localSteps(
-      List<Broadcast<byte[]>> parameters, Broadcast<RoundStart> start, RoundReports reports) {
+      TrainState state,
+      List<Broadcast<byte[]>> parameters,
+      Broadcast<RoundStart> start,
+      RoundReports reports) {
     int workers = plan.train().workers();
     Broadcast<TrainPlan> planOnWorker = planBroadcast;
     ParameterSlices cut = slices;
-    return spark
-        .parallelize(IntStream.range(0, workers).boxed().toList(), workers)
-        .flatMapToPair(
-            worker -> trainOnce(planOnWorker.value(), cut, parameters, start, reports, worker));
+    boolean gang = plan.train().balance().windowOf(state.round()) == TrainConfig.Window.STEP;
+    CountExchange.Opener exchange = gang ? opener() : worker -> CountExchange.alone();
+    JavaRDD<Integer> numbers =
+        spark.parallelize(IntStream.range(0, workers).boxed().toList(), workers);
+    Function2<Integer, Iterator<Integer>, Iterator<Tuple2<Integer, Contribution>>> train =
+        (worker, none) ->
+            trainOnce(planOnWorker.value(), cut, parameters, start, reports, exchange, worker);
+    return JavaPairRDD.fromJavaRDD(
+        gang
+            ? GangStage.mapPartitionsWithIndex(numbers, train)
+            : numbers.mapPartitionsWithIndex(train, false));
+  }
+
+  private CountExchange.Opener opener() {
+    ExchangeServer.Address driver = exchangeServer.orElseThrow().address();
+    return worker -> TransportExchange.ofTask(driver, worker);
   }
 
   private static Iterator<Tuple2<Integer, Contribution>> trainOnce(
@@ -114,14 +163,15 @@ public final class ParameterAveraging implements AutoCloseable {
       List<Broadcast<byte[]>> parameters,
       Broadcast<RoundStart> start,
       RoundReports reports,
+      CountExchange.Opener opener,
       int worker) {
     Replica replica = Replica.acquire(plan);
-    try {
+    try (CountExchange exchange = opener.open(worker)) {
       for (Slice slice : cut.slices()) {
         byte[] bytes = parameters.get(slice.id()).value();
         ParameterSlices.decode(bytes, replica.blocks()[slice.block()], slice.from());
       }
-      WorkerReport report = replica.train(start.value(), worker);
+      WorkerReport report = replica.train(start.value(), worker, exchange);
       reports.add(report);
       List<Tuple2<Integer, Contribution>> out = new ArrayList<>();
       for (Slice slice : cut.slices()) {
@@ -155,7 +205,7 @@ public final class ParameterAveraging implements AutoCloseable {
     return new TrainState(
         state.round() + 1,
         state.step() + steps,
-        state.position() + (long) steps * config.workers() * config.batchSequences(),
+        state.position() + (long) steps * config.sequencesOfStep(),
         reset ? 0 : state.momentSteps() + steps,
         blocks[0],
         reset ? new float[size] : blocks[1],
@@ -181,6 +231,7 @@ public final class ParameterAveraging implements AutoCloseable {
   /** Frees what the executors hold for this run. */
   @Override
   public void close() {
+    exchangeServer.ifPresent(ExchangeServer::close);
     planBroadcast.destroy();
     Replica.closeIdle(plan.key());
   }

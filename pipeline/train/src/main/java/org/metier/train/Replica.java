@@ -64,26 +64,48 @@ final class Replica implements AutoCloseable {
     return blocks;
   }
 
-  /** H local steps of one worker from the parameters in {@link #blocks}, which it replaces. */
-  WorkerReport train(RoundStart start, int worker) {
+  /**
+   * H local steps of one worker from the parameters in {@link #blocks}, which it replaces.
+   *
+   * @param exchange between the workers, for a window that asks for one
+   */
+  WorkerReport train(RoundStart start, int worker, CountExchange exchange) {
     for (int b = 0; b < TRAVELLING.length; b++) {
       kernels.upload(model.parameters().block(TRAVELLING[b]), blocks[b], 0);
     }
     TrainConfig config = plan.train();
-    FrequencySync sync = FrequencySync.of(config.balance(), start.frequencies(), worker);
+    FrequencySync sync =
+        FrequencySync.of(config, start.round(), start.frequencies(), worker, exchange);
     LocalTrainer trainer = new LocalTrainer(kernels, model, config, sync);
     long began = System.nanoTime();
     for (int s = 0; s < config.localSteps(); s++) {
-      // Step s of all workers reads one contiguous stretch, so W does not change what a step sees.
-      long group = (long) s * config.workers() + worker;
-      Batch batch = read(start.position() + group * config.batchSequences());
-      trainer.step(batch, start.step() + s, start.momentSteps() + s + 1);
+      long step = start.step() + s;
+      try {
+        trainer.step(batches(start, s, worker), step, start.momentSteps() + s + 1);
+      } catch (RuntimeException | Error e) {
+        exchange.fail(step, e);
+        throw e;
+      }
     }
     double seconds = (System.nanoTime() - began) / 1e9;
     for (int b = 0; b < TRAVELLING.length; b++) {
       kernels.download(blocks[b], 0, model.parameters().block(TRAVELLING[b]));
     }
     return trainer.report(start.round(), worker, seconds);
+  }
+
+  /**
+   * The micro-batches of one local step. A step of all workers reads one contiguous stretch, so
+   * neither W nor A changes which sequences meet in a step of W·A micro-batches.
+   */
+  private List<Batch> batches(RoundStart start, int localStep, int worker) {
+    TrainConfig config = plan.train();
+    List<Batch> batches = new ArrayList<>();
+    for (int a = 0; a < config.accumulationSteps(); a++) {
+      long group = ((long) localStep * config.accumulationSteps() + a) * config.workers() + worker;
+      batches.add(read(start.position() + group * config.batchSequences()));
+    }
+    return batches;
   }
 
   private Batch read(long position) {
