@@ -17,6 +17,7 @@ final class LocalTrainer {
   private final TransformerLm model;
   private final TrainConfig config;
   private final FrequencySync frequencySync;
+  private final LocalCorrection correction;
   private final BalanceStrategy strategy;
   private final AdamW optimizer;
   private final WarmupCosine schedule;
@@ -33,11 +34,16 @@ final class LocalTrainer {
   private boolean finite = true;
 
   LocalTrainer(
-      Kernels kernels, TransformerLm model, TrainConfig config, FrequencySync frequencySync) {
+      Kernels kernels,
+      TransformerLm model,
+      TrainConfig config,
+      FrequencySync frequencySync,
+      LocalCorrection correction) {
     this.kernels = kernels;
     this.model = model;
     this.config = config;
     this.frequencySync = frequencySync;
+    this.correction = correction;
     ModelConfig m = model.config();
     this.strategy = new AuxiliaryLoss(config.balance().coefficient() / layerDivisor(m));
     TrainConfig.Optimizer o = config.optimizer();
@@ -59,10 +65,17 @@ final class LocalTrainer {
     double loss = model.forward(batch);
     long[][] batchCounts = batchCounts();
     double[][] frequencies = frequencySync.frequencies(batchCounts);
-    double[][] balanceGradients = balance(frequencies, batch.tokens());
-    model.backward(batch, balanceGradients, config.balance().zLoss() / layerDivisor());
+    record(batch, loss, batchCounts, frequencies);
+    backward(batch, frequencies);
+    correction.correct(
+        () -> {
+          model.clearGradients();
+          model.forward(batch);
+          backward(batch, frequencies);
+        });
     double norm = optimizer.step(kernels, model.parameters(), schedule.at(step), stepsOfMoments);
-    record(batch, loss, norm, batchCounts);
+    gradientNorm += norm;
+    finite &= Double.isFinite(loss) && Double.isFinite(norm);
   }
 
   /** What happened since this trainer was made. */
@@ -83,18 +96,22 @@ final class LocalTrainer {
         computeSeconds);
   }
 
-  private double[][] balance(double[][] frequencies, int batchTokens) {
-    double[][] gradients = new double[frequencies.length][];
+  /** Backward pass of the last forward pass, with the balance loss's gradient under f. */
+  private void backward(Batch batch, double[][] frequencies) {
+    double[][] balanceGradients = new double[frequencies.length][];
     for (int l = 0; l < frequencies.length; l++) {
-      double[] meanProbability = model.routing(l).probabilitySum.clone();
-      for (int e = 0; e < meanProbability.length; e++) {
-        meanProbability[e] /= batchTokens;
-      }
-      BalanceStrategy.Signal signal = strategy.signal(frequencies[l], meanProbability);
-      balanceLoss += Frequencies.balance(frequencies[l], meanProbability) / frequencies.length;
-      gradients[l] = signal.gradient();
+      balanceGradients[l] =
+          strategy.signal(frequencies[l], meanProbability(l, batch.tokens())).gradient();
     }
-    return gradients;
+    model.backward(batch, balanceGradients, config.balance().zLoss() / layerDivisor());
+  }
+
+  private double[] meanProbability(int layer, int batchTokens) {
+    double[] mean = model.routing(layer).probabilitySum.clone();
+    for (int e = 0; e < mean.length; e++) {
+      mean[e] /= batchTokens;
+    }
+    return mean;
   }
 
   private long[][] batchCounts() {
@@ -109,16 +126,16 @@ final class LocalTrainer {
     return batchCounts;
   }
 
-  private void record(Batch batch, double loss, double norm, long[][] batchCounts) {
+  private void record(Batch batch, double loss, long[][] batchCounts, double[][] frequencies) {
     steps++;
     tokens += batch.tokens();
     lossSum += loss * batch.tokens();
-    gradientNorm += norm;
-    finite &= Double.isFinite(loss) && Double.isFinite(norm);
     recent.add(batchCounts);
     int layers = batchCounts.length;
     for (int l = 0; l < layers; l++) {
       Routing routing = model.routing(l);
+      balanceLoss +=
+          Frequencies.balance(frequencies[l], meanProbability(l, batch.tokens())) / layers;
       zLoss += routing.squaredLogSumExp / batch.tokens() / layers;
       maxViolation += Frequencies.maxViolation(batchCounts[l]) / layers;
       for (int e = 0; e < batchCounts[l].length; e++) {

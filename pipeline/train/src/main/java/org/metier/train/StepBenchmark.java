@@ -85,7 +85,13 @@ public final class StepBenchmark {
       TransformerLm lm = TransformerLm.forTraining(kernels, model, config.batchSequences());
       Parameters.initialize(lm.parameters(), model, kernels, config.seed());
       FrequencySync sync = FrequencySync.of(config.balance(), GlobalFrequencies.none(), 0);
-      LocalTrainer trainer = new LocalTrainer(kernels, lm, config, sync);
+      LocalTrainer trainer =
+          new LocalTrainer(
+              kernels,
+              lm,
+              config,
+              sync,
+              LocalCorrection.of(config.averaging(), kernels, lm.parameters()));
       Batch batch = randomBatch(seed);
       double[] seconds = new double[steps];
       for (int step = 0; step < WARMUP_STEPS + steps; step++) {

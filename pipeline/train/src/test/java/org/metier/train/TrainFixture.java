@@ -11,6 +11,10 @@ import org.metier.model.ModelConfig;
 import org.metier.prep.Preparation;
 import org.metier.prep.PrepareConfig;
 import org.metier.prep.Progress;
+import org.metier.train.AveragingConfig.Diloco;
+import org.metier.train.AveragingConfig.Fedspeed;
+import org.metier.train.AveragingConfig.Outer;
+import org.metier.train.AveragingConfig.Reduction;
 import org.metier.train.TrainConfig.Backend;
 import org.metier.train.TrainConfig.Balance;
 import org.metier.train.TrainConfig.LayerReduction;
@@ -89,7 +93,13 @@ final class TrainFixture {
         1,
         7,
         new Optimizer(3e-3, 4, 0.1, 0.9, 0.95, 1e-8, 0.1, 1.0, Moments.AVERAGE),
-        new Balance(window, 0.02, LayerReduction.MEAN, 3, 1e-4));
+        new Balance(window, 0.02, LayerReduction.MEAN, 3, 1e-4),
+        averaging(Outer.MEAN));
+  }
+
+  static AveragingConfig averaging(Outer outer) {
+    return new AveragingConfig(
+        outer, Reduction.SLICED, new Diloco(0.7, 0.9), new Fedspeed(10, 0.05, 1, true));
   }
 
   /** A listener that says nothing. */
