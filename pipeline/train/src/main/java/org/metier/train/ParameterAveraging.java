@@ -101,6 +101,7 @@ public final class ParameterAveraging implements AutoCloseable {
             checkFinite(reports.value().values(), state.round());
             advance(state.blocks(), slice, mean);
           });
+      resident.replaceBy(trained);
     } catch (Exception e) {
       Optional<LostStateException> lost = ResidentBlocks.lost(e, state.round());
       if (lost.isPresent()) {
@@ -111,7 +112,6 @@ public final class ParameterAveraging implements AutoCloseable {
       start.destroy();
       parameters.forEach(Broadcast::destroy);
     }
-    resident.replaceBy(trained);
 
     Collection<WorkerReport> byWorker = reports.value().values();
     TrainState next = next(state, byWorker);

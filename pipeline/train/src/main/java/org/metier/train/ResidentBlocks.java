@@ -51,26 +51,35 @@ final class ResidentBlocks {
     return held;
   }
 
-  /** To be called on a round's output before its first job: executors will keep it. */
+  /** To be called on a round's output before its first job: it will be read twice. */
   void hold(JavaPairRDD<Integer, Contribution> trained) {
-    if (files.slices().isEmpty()) {
-      return;
+    if (!files.slices().isEmpty()) {
+      trained.persist(StorageLevel.MEMORY_AND_DISK());
     }
-    boolean oneProcess = spark.sc().isLocal();
-    trained.persist(oneProcess ? StorageLevel.MEMORY_AND_DISK() : StorageLevel.MEMORY_AND_DISK_2());
-    // Cuts the lineage, which would grow with every round and reach into broadcasts long gone.
-    trained.rdd().localCheckpoint();
   }
 
-  /** The round is done: what its workers left replaces what they started from. */
+  /**
+   * The round is done: what its workers left replaces what they started from. To be called while
+   * the round's broadcasts are there.
+   */
   void replaceBy(JavaPairRDD<Integer, Contribution> trained) {
     if (files.slices().isEmpty()) {
       return;
     }
     int first = files.slices().get(0).id();
+    boolean oneProcess = spark.sc().isLocal();
+    JavaPairRDD<Integer, Contribution> next =
+        trained
+            .filter(slice -> slice._1() >= first)
+            .persist(
+                oneProcess ? StorageLevel.MEMORY_AND_DISK() : StorageLevel.MEMORY_AND_DISK_2());
+    // Cuts the lineage, which would grow with every round and reach into broadcasts long gone.
+    next.rdd().localCheckpoint();
+    next.foreachPartition(slices -> {});
+    trained.unpersist(false);
     release();
-    held = trained.filter(slice -> slice._1() >= first);
-    persisted = Optional.of(trained);
+    held = next;
+    persisted = Optional.of(next);
   }
 
   /** Frees what the executors hold. */
@@ -84,8 +93,10 @@ final class ResidentBlocks {
   Map<String, FileEntry> write(Path directory) {
     Map<String, FileEntry> written = new TreeMap<>();
     if (!files.slices().isEmpty()) {
+      WorkerFiles ofWorkers = files;
       String target = directory.toString();
-      held.mapPartitionsWithIndex((worker, slices) -> files.write(target, worker, slices), false)
+      held.mapPartitionsWithIndex(
+              (worker, slices) -> ofWorkers.write(target, worker, slices), false)
           .collect()
           .forEach(file -> written.put(file._1(), file._2()));
     }

@@ -80,6 +80,18 @@ final class TrainFixture {
   }
 
   static TrainConfig train(String data, int workers, int localSteps, int rounds, Window window) {
+    return train(
+        data, workers, localSteps, rounds, window, Moments.AVERAGE, averaging(Outer.MEAN));
+  }
+
+  static TrainConfig train(
+      String data,
+      int workers,
+      int localSteps,
+      int rounds,
+      Window window,
+      Moments moments,
+      AveragingConfig averaging) {
     return new TrainConfig(
         data,
         Backend.CPU,
@@ -92,9 +104,9 @@ final class TrainFixture {
         3,
         1,
         7,
-        new Optimizer(3e-3, 4, 0.1, 0.9, 0.95, 1e-8, 0.1, 1.0, Moments.AVERAGE),
+        new Optimizer(3e-3, 4, 0.1, 0.9, 0.95, 1e-8, 0.1, 1.0, moments),
         new Balance(window, 0.02, LayerReduction.MEAN, 3, 1e-4),
-        averaging(Outer.MEAN));
+        averaging);
   }
 
   static AveragingConfig averaging(Outer outer) {
