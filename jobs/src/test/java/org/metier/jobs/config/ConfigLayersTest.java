@@ -15,6 +15,7 @@ import java.util.Set;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.metier.train.AveragingConfig;
 import org.metier.train.TrainConfig;
 
 class ConfigLayersTest {
@@ -137,6 +138,27 @@ class ConfigLayersTest {
         .hasMessage("command line: train: expected a section { … }, found 5");
     assertThatThrownBy(() -> load(file, "run.id=../x"))
         .hasMessageStartingWith("command line: run.id must be made of letters");
+  }
+
+  @Test
+  void averagingIsChosenByItsKeysAndWhatContradictsItselfIsRefused() throws IOException {
+    Path file = write("run.conf", "train.averaging { outer = fedspeed, fedspeed.rho = 0 }");
+    assertThatThrownBy(() -> load(file))
+        .message()
+        .endsWith(
+            "train.averaging.fedspeed.alpha is 1.0, but with rho = 0 there is no second gradient:"
+                + " set both to 0 or neither")
+        .hasLineCount(1);
+    TrainConfig train = load(file, "train.averaging.fedspeed.alpha=0").train();
+    assertThat(train.averaging().outer()).isEqualTo(AveragingConfig.Outer.FEDSPEED);
+    assertThatThrownBy(() -> load(file, "train.averaging.outer=diloko"))
+        .hasMessage(
+            "command line: train.averaging.outer: expected one of mean, diloco, fedspeed, is"
+                + " 'diloko'");
+    assertThatThrownBy(() -> load(file, "train.optimizer.moments=kept"))
+        .hasMessage(
+            "command line: train.optimizer.moments: expected one of average, keep, reset, is"
+                + " 'kept'");
   }
 
   @Test

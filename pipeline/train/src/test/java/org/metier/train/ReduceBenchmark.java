@@ -52,13 +52,13 @@ class ReduceBenchmark {
     }
     double ratio = median(dl4jSeconds) / median(slicedSeconds);
     System.out.printf(
-        "20 M parameters, %d workers, broadcast + reduce: sliced %.2f s %s, dl4j-spark %.2f s %s: %.1f"
-            + " times%n",
+        "20 M parameters, %d workers, broadcast + reduce, seconds: sliced %.2f %s, dl4j-spark %.2f"
+            + " %s: %.1f times%n",
         WORKERS,
         median(slicedSeconds),
-        Arrays.toString(slicedSeconds),
+        text(slicedSeconds),
         median(dl4jSeconds),
-        Arrays.toString(dl4jSeconds),
+        text(dl4jSeconds),
         ratio);
     assertThat(ratio).isGreaterThan(6);
   }
@@ -151,6 +151,10 @@ class ReduceBenchmark {
         throw new AssertionError("element %d is %s, not %s".formatted(i, values[i], number(i)));
       }
     }
+  }
+
+  private static String text(double[] seconds) {
+    return Arrays.stream(seconds).mapToObj("%.2f"::formatted).toList().toString();
   }
 
   private static double median(double[] seconds) {
