@@ -19,8 +19,8 @@ import scala.Tuple2;
  * The reference for {@link SlicedReducer}: parameter averaging as dl4j-spark's
  * ParameterAveragingTrainingMaster does it, by the same {@code treeAggregate} with its own
  * functions, which add whole models up, in float, as they come in. Those functions count workers;
- * to count tokens, each worker's numbers go in multiplied by its tokens, and the tokens go in as the
- * score, which dl4j sums too.
+ * to count tokens, each worker's numbers go in multiplied by its tokens, and the tokens go in as
+ * the score, which dl4j sums too.
  *
  * <p>Whole models travel through Java's serialisation: they must stay below 2 GB, and below {@code
  * spark.driver.maxResultSize}.

@@ -8,9 +8,12 @@ import java.util.function.BiConsumer;
 import org.apache.spark.Partitioner;
 import org.apache.spark.api.java.JavaPairRDD;
 import org.apache.spark.api.java.JavaRDD;
+import org.apache.spark.rdd.ShuffledRDD;
 import org.metier.train.ParameterSlices.Slice;
 import org.metier.train.SliceReduce.Contribution;
 import scala.Tuple2;
+import scala.reflect.ClassTag;
+import scala.reflect.ClassTag$;
 
 /**
  * One shuffle, one reduce task per slice: each executor averages its share of the parameters, and
@@ -19,15 +22,14 @@ import scala.Tuple2;
  * on the results of one job is not met; the workers' stage runs in the first of them only.
  */
 final class SlicedReducer implements Reducer {
-  static final long BYTES_PER_JOB = 256L << 20;
+  static final long BYTES_PER_JOB = 128L << 20;
 
   @Override
   public void reduce(
       JavaPairRDD<Integer, Contribution> contributions,
       ParameterSlices slices,
       BiConsumer<Slice, float[]> mean) {
-    JavaRDD<byte[]> means =
-        contributions.partitionBy(new BySlice(slices.size())).mapPartitions(SlicedReducer::mean);
+    JavaRDD<byte[]> means = bySlice(contributions, slices).mapPartitions(SlicedReducer::mean);
     for (int first = 0; first < slices.size(); ) {
       int[] job = job(slices, first);
       List<byte[]>[] results = means.collectPartitions(job);
@@ -42,6 +44,26 @@ final class SlicedReducer implements Reducer {
     }
     // Without this the files of every round stay until the driver happens to collect garbage.
     means.rdd().cleanShuffleDependencies(false);
+  }
+
+  private static JavaPairRDD<Integer, Contribution> bySlice(
+      JavaPairRDD<Integer, Contribution> contributions, ParameterSlices slices) {
+    Partitioner partitioner = new BySlice(slices.size());
+    ShuffledRDD<Integer, Contribution, Contribution> shuffled =
+        new ShuffledRDD<>(
+            contributions.rdd(),
+            partitioner,
+            tag(Integer.class),
+            tag(Contribution.class),
+            tag(Contribution.class));
+    return JavaPairRDD.fromRDD(
+        shuffled.setSerializer(new ContributionSerializer()),
+        tag(Integer.class),
+        tag(Contribution.class));
+  }
+
+  private static <T> ClassTag<T> tag(Class<T> type) {
+    return ClassTag$.MODULE$.apply(type);
   }
 
   /** Consecutive slices from {@code first} on that one job may return. */

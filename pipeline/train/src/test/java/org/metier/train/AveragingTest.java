@@ -129,18 +129,12 @@ class AveragingTest {
 
   private static TrainConfig config(
       int workers, int localSteps, int rounds, Moments moments, AveragingConfig averaging) {
-    return TrainFixture.train(
-        data, workers, localSteps, rounds, Window.ROUND, moments, averaging);
+    return TrainFixture.train(data, workers, localSteps, rounds, Window.ROUND, moments, averaging);
   }
 
   private Training.Result train(String id, TrainConfig config, boolean resume) throws IOException {
     return new Training(
-            TrainFixture.spark(),
-            id,
-            run(id),
-            TrainFixture.model(),
-            config,
-            TrainFixture.silent())
+            TrainFixture.spark(), id, run(id), TrainFixture.model(), config, TrainFixture.silent())
         .run(resume);
   }
 

@@ -50,11 +50,12 @@ class ExecutorMemoryTest {
     return (LATE - EARLY) * Parameters.total(model()) * Float.BYTES / 4;
   }
 
-  /** Bytes of heap by which round 200 exceeds round 20, in the one process that holds everything. */
+  /**
+   * Bytes of heap by which round 200 exceeds round 20, in the one process that holds everything.
+   */
   private static long growth(Moments moments, Outer outer) throws Exception {
     TrainConfig config =
-        TrainFixture.train(
-            data, 2, 1, LATE, Window.ROUND, moments, TrainFixture.averaging(outer));
+        TrainFixture.train(data, 2, 1, LATE, Window.ROUND, moments, TrainFixture.averaging(outer));
     Configuration hadoop = new Configuration();
     String split = data + "/train";
     TrainPlan plan =
@@ -65,8 +66,7 @@ class ExecutorMemoryTest {
             split,
             ShardManifest.read(new org.apache.hadoop.fs.Path(split), hadoop),
             new SerializableConfiguration(hadoop));
-    JavaSparkContext spark =
-        JavaSparkContext.fromSparkContext(TrainFixture.spark().sparkContext());
+    JavaSparkContext spark = JavaSparkContext.fromSparkContext(TrainFixture.spark().sparkContext());
     TrainState state =
         TrainState.initial(
             new float[(int) Parameters.total(model())], Block.Plan.of(config).ofState());

@@ -49,7 +49,8 @@ class OuterOptimizerTest {
         m[i] = mu * m[i] + g;
         x[i] -= rate * (g + mu * m[i]);
         // floats of size up to ~30, rounded once a round, errors carried on through the momentum
-        assertThat((double) values[i]).isCloseTo(x[i], org.assertj.core.api.Assertions.within(2e-5));
+        assertThat((double) values[i])
+            .isCloseTo(x[i], org.assertj.core.api.Assertions.within(2e-5));
       }
     }
   }
@@ -73,7 +74,8 @@ class OuterOptimizerTest {
 
   @Test
   void valuesThatMakeNoSenseAreRefused() {
-    assertThatThrownBy(() -> new Diloco(0, 0.9)).hasMessage("learningRate must be positive, is 0.0");
+    assertThatThrownBy(() -> new Diloco(0, 0.9))
+        .hasMessage("learningRate must be positive, is 0.0");
     assertThatThrownBy(() -> new Diloco(0.7, 1)).hasMessage("momentum must lie in [0, 1), is 1.0");
     assertThatThrownBy(() -> new Fedspeed(0, 0.1, 1, true))
         .hasMessage("lambda must be positive, is 0.0");

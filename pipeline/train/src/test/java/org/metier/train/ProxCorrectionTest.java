@@ -14,8 +14,8 @@ import org.metier.engine.tensor.Tensor;
 import org.metier.train.AveragingConfig.Fedspeed;
 
 /**
- * FedSpeed's identities on one-dimensional quadratics F_i(x) = a_i (x - b_i)² / 2 with local SGD, in
- * double. The numbers are those of the method's description: fixed points in closed form.
+ * FedSpeed's identities on one-dimensional quadratics F_i(x) = a_i (x - b_i)² / 2 with local SGD,
+ * in double. The numbers are those of the method's description: fixed points in closed form.
  */
 class ProxCorrectionTest {
   private static final double ETA = 0.1;

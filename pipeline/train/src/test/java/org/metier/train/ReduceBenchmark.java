@@ -88,8 +88,7 @@ class ReduceBenchmark {
     long began = System.nanoTime();
     List<Broadcast<byte[]>> sent = new ArrayList<>();
     for (Slice slice : slices.slices()) {
-      sent.add(
-          spark.broadcast(ParameterSlices.encode(values, slice.from(), slice.count())));
+      sent.add(spark.broadcast(ParameterSlices.encode(values, slice.from(), slice.count())));
     }
     JavaPairRDD<Integer, Contribution> workers =
         spark

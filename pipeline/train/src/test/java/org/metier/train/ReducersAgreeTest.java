@@ -53,8 +53,7 @@ class ReducersAgreeTest {
   }
 
   private static float[][] means(Reducer reducer, ParameterSlices slices) {
-    JavaSparkContext spark =
-        JavaSparkContext.fromSparkContext(TrainFixture.spark().sparkContext());
+    JavaSparkContext spark = JavaSparkContext.fromSparkContext(TrainFixture.spark().sparkContext());
     JavaPairRDD<Integer, Contribution> contributions =
         spark
             .parallelize(IntStream.range(0, WORKERS).boxed().toList(), WORKERS)

@@ -42,6 +42,9 @@ final class TrainFixture {
               .appName("metier-train-tests")
               .config("spark.ui.enabled", "false")
               .config("spark.sql.shuffle.partitions", "2")
+              // what Spark stores may leave the heap for the disk; what ReduceBenchmark needs may
+              // not
+              .config("spark.memory.fraction", "0.4")
               .getOrCreate();
       session.sparkContext().setLogLevel("ERROR");
     }
@@ -80,8 +83,7 @@ final class TrainFixture {
   }
 
   static TrainConfig train(String data, int workers, int localSteps, int rounds, Window window) {
-    return train(
-        data, workers, localSteps, rounds, window, Moments.AVERAGE, averaging(Outer.MEAN));
+    return train(data, workers, localSteps, rounds, window, Moments.AVERAGE, averaging(Outer.MEAN));
   }
 
   static TrainConfig train(
