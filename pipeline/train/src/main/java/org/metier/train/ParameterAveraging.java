@@ -109,6 +109,7 @@ public final class ParameterAveraging implements AutoCloseable {
       }
       throw e;
     } finally {
+      resident.forget(trained);
       start.destroy();
       parameters.forEach(Broadcast::destroy);
     }

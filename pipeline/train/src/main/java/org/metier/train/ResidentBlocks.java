@@ -76,10 +76,16 @@ final class ResidentBlocks {
     // Cuts the lineage, which would grow with every round and reach into broadcasts long gone.
     next.rdd().localCheckpoint();
     next.foreachPartition(slices -> {});
-    trained.unpersist(false);
     release();
     held = next;
     persisted = Optional.of(next);
+  }
+
+  /** The round is over, well or not: frees what {@link #hold} kept of it. */
+  void forget(JavaPairRDD<Integer, Contribution> trained) {
+    if (!files.slices().isEmpty()) {
+      trained.unpersist(false);
+    }
   }
 
   /** Frees what the executors hold. */

@@ -38,7 +38,7 @@ final class TrainFixture {
     if (session == null) {
       session =
           SparkSession.builder()
-              .master("local[2]")
+              .master("local[2,4]") // a task may fail three times
               .appName("metier-train-tests")
               .config("spark.ui.enabled", "false")
               .config("spark.sql.shuffle.partitions", "2")
