@@ -1,6 +1,5 @@
 package org.metier.train;
 
-import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Iterator;
 import java.util.List;
@@ -80,7 +79,7 @@ public final class ParameterAveraging implements AutoCloseable {
     spark.sc().register(reports, "round " + state.round());
 
     long began = System.nanoTime();
-    List<Broadcast<byte[]>> parameters = broadcast(state);
+    List<Broadcast<byte[]>> parameters = broadcast(spark, shared, state.blocks());
     Broadcast<RoundStart> start =
         spark.broadcast(
             new RoundStart(
@@ -130,13 +129,15 @@ public final class ParameterAveraging implements AutoCloseable {
     return resident;
   }
 
-  private List<Broadcast<byte[]>> broadcast(TrainState state) {
-    List<Broadcast<byte[]>> broadcasts = new ArrayList<>();
-    for (Slice slice : shared.slices()) {
-      float[] block = state.blocks().get(slice.block());
-      broadcasts.add(spark.broadcast(ParameterSlices.encode(block, slice.from(), slice.count())));
-    }
-    return broadcasts;
+  /** Sends slices of the blocks to whoever asks, several at a time; in the order of the slices. */
+  static List<Broadcast<byte[]>> broadcast(
+      JavaSparkContext spark, ParameterSlices slices, Map<Block, float[]> blocks) {
+    return slices.slices().parallelStream()
+        .map(
+            slice ->
+                spark.broadcast(
+                    ParameterSlices.encode(blocks.get(slice.block()), slice.from(), slice.count())))
+        .toList();
   }
 
   /** The stage of W tasks: (slice, contribution) of every slice and worker. */

@@ -2,10 +2,10 @@ package org.metier.train;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.IntStream;
 import org.apache.spark.api.java.JavaPairRDD;
 import org.apache.spark.api.java.JavaSparkContext;
@@ -79,10 +79,8 @@ class ReduceBenchmark {
         ParameterSlices.cut(
             List.of(Block.VALUE), values.length, SLICE_BYTES, spark.defaultParallelism());
     long began = System.nanoTime();
-    List<Broadcast<byte[]>> sent = new ArrayList<>();
-    for (Slice slice : slices.slices()) {
-      sent.add(spark.broadcast(ParameterSlices.encode(values, slice.from(), slice.count())));
-    }
+    List<Broadcast<byte[]>> sent =
+        ParameterAveraging.broadcast(spark, slices, Map.of(Block.VALUE, values));
     JavaPairRDD<Integer, Contribution> workers =
         spark
             .parallelize(IntStream.range(0, WORKERS).boxed().toList(), WORKERS)

@@ -67,6 +67,13 @@ class SliceReduceTest {
     }
   }
 
+  @Test
+  void twoHundredMillionParametersTravelInSlicesOfAtMostSixtyFourMebibytes() {
+    ParameterSlices cut = ParameterSlices.cut(BLOCKS, 200_000_000, 64 << 20, 2);
+    assertThat(cut.slices()).allMatch(slice -> slice.bytes() <= 64 << 20);
+    assertThat(cut.slices().stream().mapToLong(Slice::bytes).sum()).isEqualTo(3 * 800_000_000L);
+  }
+
   private static float[] draw(long seed) {
     Random random = new Random(seed);
     float[] values = new float[SIZE];
