@@ -61,7 +61,7 @@ class ReduceBenchmark {
         median(dl4jSeconds),
         text(dl4jSeconds),
         ratio);
-    assertThat(ratio).isGreaterThan(1.5); // well below what it is when nothing else runs
+    assertThat(ratio).isGreaterThan(1); // about 2.5 when nothing else runs
   }
 
   @Test
