@@ -74,6 +74,19 @@ class AveragingTest {
   }
 
   @Test
+  void aRoundOfDl4jsReducerIsARoundOfOursButForItsRoundingInFloat() throws IOException {
+    AveragingConfig ofDl4j =
+        new AveragingConfig(Outer.MEAN, Reduction.DL4J, new Diloco(0.7, 0.9), FEDSPEED);
+    float[] dl4j = values(train("d", config(2, 2, 1, Moments.AVERAGE, ofDl4j), false));
+    float[] ours = values(train("o", config(2, 2, 1, Moments.AVERAGE, mean()), false));
+    for (int i = 0; i < ours.length; i++) {
+      // W + 3 roundings of numbers that lie within 3 learning rates of their mean
+      double size = Math.abs(ours[i]) + 3 * 3e-3;
+      assertThat(Math.abs((double) dl4j[i] - ours[i])).isLessThanOrEqualTo(5 * 0x1p-24 * size);
+    }
+  }
+
+  @Test
   void dilocoAndFedspeedLearn() throws IOException {
     for (Outer outer : new Outer[] {Outer.DILOCO, Outer.FEDSPEED}) {
       TrainConfig config = config(2, 10, 6, Moments.KEEP, TrainFixture.averaging(outer));
