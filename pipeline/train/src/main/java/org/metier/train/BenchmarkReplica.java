@@ -77,7 +77,9 @@ final class BenchmarkReplica {
     Parameters.initialize(lm.parameters(), model, kernels, config.seed());
     FrequencySync sync =
         FrequencySync.of(config, 0, GlobalFrequencies.none(), 0, CountExchange.alone());
-    LocalTrainer trainer = new LocalTrainer(kernels, lm, config, sync);
+    LocalCorrection correction = LocalCorrection.of(config.averaging(), kernels, lm.parameters());
+    correction.begin();
+    LocalTrainer trainer = new LocalTrainer(kernels, lm, config, sync, correction);
     Batch batch = randomBatch();
 
     long step = warmUp(plan, phases, trainer, batch);

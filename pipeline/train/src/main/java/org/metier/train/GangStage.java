@@ -4,6 +4,7 @@ import java.io.Serializable;
 import java.util.Iterator;
 import java.util.concurrent.TimeUnit;
 import org.apache.spark.api.java.JavaRDD;
+import org.apache.spark.api.java.JavaRDDLike;
 import org.apache.spark.api.java.JavaSparkContext;
 import scala.Function2;
 import scala.collection.JavaConverters;
@@ -18,9 +19,9 @@ import scala.reflect.ClassTag$;
 final class GangStage {
   private GangStage() {}
 
-  /** {@link JavaRDD#mapPartitionsWithIndex}, gang-scheduled. */
+  /** {@link JavaRDDLike#mapPartitionsWithIndex}, gang-scheduled. */
   static <T, R> JavaRDD<R> mapPartitionsWithIndex(
-      JavaRDD<T> rdd,
+      JavaRDDLike<T, ?> rdd,
       org.apache.spark.api.java.function.Function2<Integer, Iterator<T>, Iterator<R>> function) {
     Function2<Object, scala.collection.Iterator<T>, scala.collection.Iterator<R>> ofPartition =
         (Function2<Object, scala.collection.Iterator<T>, scala.collection.Iterator<R>>

@@ -21,6 +21,7 @@ final class LocalTrainer {
   private final TransformerLm model;
   private final TrainConfig config;
   private final FrequencySync frequencySync;
+  private final LocalCorrection correction;
   private final BalanceStrategy strategy;
   private final AdamW optimizer;
   private final WarmupCosine schedule;
@@ -39,11 +40,16 @@ final class LocalTrainer {
   private boolean finite = true;
 
   LocalTrainer(
-      Kernels kernels, TransformerLm model, TrainConfig config, FrequencySync frequencySync) {
+      Kernels kernels,
+      TransformerLm model,
+      TrainConfig config,
+      FrequencySync frequencySync,
+      LocalCorrection correction) {
     this.kernels = kernels;
     this.model = model;
     this.config = config;
     this.frequencySync = frequencySync;
+    this.correction = correction;
     ModelConfig m = model.config();
     this.strategy = new AuxiliaryLoss(config.balance().coefficient() / layerDivisor(m));
     TrainConfig.Optimizer o = config.optimizer();
@@ -70,14 +76,17 @@ final class LocalTrainer {
       frequencySync.wholeStep(route(microBatches));
     }
     double loss = 0;
-    for (Batch batch : microBatches) {
+    double[][][] frequencies = new double[microBatches.size()][][];
+    for (int a = 0; a < frequencies.length; a++) {
+      Batch batch = microBatches.get(a);
       double share = (double) batch.tokens() / stepTokens;
       loss += model.forward(batch, counted);
       Selections selections = selections(batch);
-      double[][] frequencies = frequencySync.frequencies(selections);
-      record(batch, selections.counts(), frequencies, share);
-      backward(batch, frequencies, share);
+      frequencies[a] = frequencySync.frequencies(selections);
+      record(batch, selections.counts(), frequencies[a], share);
+      backward(batch, frequencies[a], share);
     }
+    correction.correct(() -> gradientAgain(microBatches, stepTokens, counted, frequencies));
     double norm = optimizer.step(kernels, model.parameters(), schedule.at(step), stepsOfMoments);
     record(loss, stepTokens, norm);
   }
@@ -98,6 +107,17 @@ final class LocalTrainer {
         gateMass,
         finite,
         computeSeconds);
+  }
+
+  /** The step's gradient at other parameters: f stays, and nothing is counted a second time. */
+  private void gradientAgain(
+      List<Batch> microBatches, int stepTokens, int counted, double[][][] frequencies) {
+    model.clearGradients();
+    for (int a = 0; a < frequencies.length; a++) {
+      Batch batch = microBatches.get(a);
+      model.forward(batch, counted);
+      backward(batch, frequencies[a], (double) batch.tokens() / stepTokens);
+    }
   }
 
   /** [L][E] selections of all micro-batches, by forward passes alone. */

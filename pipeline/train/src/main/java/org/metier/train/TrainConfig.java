@@ -40,7 +40,8 @@ public record TrainConfig(
     int exchangeTimeoutSeconds,
     long seed,
     Optimizer optimizer,
-    Balance balance)
+    Balance balance,
+    AveragingConfig averaging)
     implements Serializable {
 
   /** Whose tokens define the expert frequencies f of the load-balancing loss. */
@@ -69,7 +70,11 @@ public record TrainConfig(
 
   /** What happens to Adam's moments when replicas are averaged. */
   public enum Moments {
+    /** They are averaged too, and workers are stateless. */
     AVERAGE,
+    /** Each worker keeps its own; they do not travel. */
+    KEEP,
+    /** Each round starts from zero. */
     RESET
   }
 
@@ -200,8 +205,9 @@ public record TrainConfig(
 
   /**
    * The first key that changes what a run computes and that is not what it was, in words. A run may
-   * go on with another engine, other workers, threads, slices or more rounds; not with another
-   * seed, step, optimiser or balance.
+   * go on with another engine, other workers (unless they keep something for themselves), threads,
+   * slices, another reducer or more rounds; not with another seed, step, optimiser, outer optimiser
+   * or balance.
    */
   Optional<String> firstChangeFrom(TrainConfig earlier) {
     List<String> changes = new ArrayList<>();
@@ -211,6 +217,17 @@ public record TrainConfig(
     note(changes, "train.accumulationSteps", earlier.accumulationSteps, accumulationSteps);
     noteAll(changes, "train.optimizer.", earlier.optimizer, optimizer);
     noteAll(changes, "train.balance.", earlier.balance, balance);
+    note(changes, "train.averaging.outer", earlier.averaging.outer(), averaging.outer());
+    if (changes.isEmpty()) {
+      noteAll(
+          changes,
+          averaging.outerKey(),
+          earlier.averaging.outerSettings(),
+          averaging.outerSettings());
+    }
+    if (!Block.Plan.of(this).resident().isEmpty()) {
+      note(changes, "train.workers (which keep state)", earlier.workers, workers);
+    }
     return changes.stream().findFirst();
   }
 

@@ -19,6 +19,7 @@ import org.metier.model.ModelConfig;
 import org.metier.model.Parameters;
 import org.metier.model.TransformerLm;
 import org.metier.model.balance.Frequencies;
+import org.metier.train.AveragingConfig.Outer;
 import org.metier.train.TrainConfig.Accumulation;
 import org.metier.train.TrainConfig.Balance;
 import org.metier.train.TrainConfig.LayerReduction;
@@ -60,6 +61,30 @@ class SplitInvarianceTest {
     Outcome whole = train(balance, List.of(List.of(batch(0, 7))));
     assertThat(Arrays.stream(whole.gradient).max().orElse(0)).isGreaterThan(0.01);
     train(balance, split(workers, accumulation)).assertEquals(whole);
+  }
+
+  /** FedSpeed takes a step's gradient twice, and both are of all its micro-batches. */
+  @ParameterizedTest
+  @CsvSource({"STEP", "SEQUENCE", "ROUND_STALE"})
+  void aStepsSecondGradientIsOfAllItsMicroBatches(Window window) throws Exception {
+    Balance balance = balance(window, Accumulation.EXACT, 0);
+    AveragingConfig fedspeed = TrainFixture.averaging(Outer.FEDSPEED);
+    OfWorker whole = step(balance, 0, 1, List.of(batch(0, 7)), CountExchange.alone(), fedspeed);
+    OfWorker split = step(balance, 0, 1, split(1, 4).get(0), CountExchange.alone(), fedspeed);
+    assertThat(split.gradient).containsExactly(whole.gradient, within(EXACT));
+    assertThat(split.report.counts()).isDeepEqualTo(whole.report.counts());
+    OfWorker once = step(balance, 0, 1, List.of(batch(0, 7)), CountExchange.alone());
+    assertThat(whole.report.counts()).isDeepEqualTo(once.report.counts());
+    assertThat(whole.report.lossSum()).isEqualTo(once.report.lossSum());
+    assertThat(difference(whole.gradient, once.gradient)).isGreaterThan(1e-4);
+  }
+
+  private static double difference(double[] a, double[] b) {
+    double largest = 0;
+    for (int i = 0; i < a.length; i++) {
+      largest = Math.max(largest, Math.abs(a[i] - b[i]));
+    }
+    return largest;
   }
 
   /** What depends on the pieces as such must still not depend on who computes which. */
@@ -208,11 +233,24 @@ class SplitInvarianceTest {
 
   private static OfWorker step(
       Balance balance, int worker, int workers, List<Batch> batches, CountExchange exchange) {
+    AveragingConfig mean = TrainFixture.averaging(Outer.MEAN);
+    return step(balance, worker, workers, batches, exchange, mean);
+  }
+
+  private static OfWorker step(
+      Balance balance,
+      int worker,
+      int workers,
+      List<Batch> batches,
+      CountExchange exchange,
+      AveragingConfig averaging) {
     try (Kernels kernels = new ReferenceKernels()) {
       TransformerLm model = model(kernels);
       TrainConfig config = TrainFixture.train("", workers, 1, 1, batches.size(), balance);
       FrequencySync sync = FrequencySync.of(config, 1, lastRound(), worker, exchange);
-      LocalTrainer trainer = new LocalTrainer(kernels, model, config, sync);
+      LocalCorrection correction = LocalCorrection.of(averaging, kernels, model.parameters());
+      correction.begin();
+      LocalTrainer trainer = new LocalTrainer(kernels, model, config, sync, correction);
       trainer.step(batches, 0, 1);
       double[] gradient = new double[model.parameters().layout().size()];
       kernels.download(gradient, 0, model.parameters().block(Role.GRADIENT));

@@ -14,6 +14,10 @@ import org.metier.model.ModelConfig;
 import org.metier.prep.Preparation;
 import org.metier.prep.PrepareConfig;
 import org.metier.prep.Progress;
+import org.metier.train.AveragingConfig.Diloco;
+import org.metier.train.AveragingConfig.Fedspeed;
+import org.metier.train.AveragingConfig.Outer;
+import org.metier.train.AveragingConfig.Reduction;
 import org.metier.train.TrainConfig.Accumulation;
 import org.metier.train.TrainConfig.Balance;
 import org.metier.train.TrainConfig.LayerReduction;
@@ -37,10 +41,13 @@ final class TrainFixture {
     if (session == null) {
       session =
           SparkSession.builder()
-              .master("local[2]")
+              .master("local[2,4]") // a task may fail three times
               .appName("metier-train-tests")
               .config("spark.ui.enabled", "false")
               .config("spark.sql.shuffle.partitions", "2")
+              // what Spark stores may leave the heap for the disk; what ReduceBenchmark needs may
+              // not
+              .config("spark.memory.fraction", "0.4")
               .getOrCreate();
       session.sparkContext().setLogLevel("ERROR");
     }
@@ -88,6 +95,37 @@ final class TrainFixture {
 
   static TrainConfig train(
       String data, int workers, int localSteps, int rounds, int accumulation, Balance balance) {
+    return train(
+        data,
+        workers,
+        localSteps,
+        rounds,
+        accumulation,
+        balance,
+        Moments.AVERAGE,
+        averaging(Outer.MEAN));
+  }
+
+  static TrainConfig train(
+      String data,
+      int workers,
+      int localSteps,
+      int rounds,
+      Window window,
+      Moments moments,
+      AveragingConfig averaging) {
+    return train(data, workers, localSteps, rounds, 1, balance(window), moments, averaging);
+  }
+
+  static TrainConfig train(
+      String data,
+      int workers,
+      int localSteps,
+      int rounds,
+      int accumulation,
+      Balance balance,
+      Moments moments,
+      AveragingConfig averaging) {
     return new TrainConfig(
         data,
         workers,
@@ -101,8 +139,9 @@ final class TrainFixture {
         1,
         30,
         7,
-        new Optimizer(3e-3, 4, 0.1, 0.9, 0.95, 1e-8, 0.1, 1.0, Moments.AVERAGE),
-        balance);
+        new Optimizer(3e-3, 4, 0.1, 0.9, 0.95, 1e-8, 0.1, 1.0, moments),
+        balance,
+        averaging);
   }
 
   static Balance balance(Window window) {
@@ -138,6 +177,11 @@ final class TrainFixture {
       layers[l].sortByExpert(tokens);
     }
     return new Selections(layers, 1);
+  }
+
+  static AveragingConfig averaging(Outer outer) {
+    return new AveragingConfig(
+        outer, Reduction.SLICED, new Diloco(0.7, 0.9), new Fedspeed(10, 0.05, 1, true));
   }
 
   /** A listener that says nothing. */

@@ -247,7 +247,7 @@ class TrainingTest {
       Parameters.initialize(lm.parameters(), m, kernels, config.seed());
       FrequencySync sync =
           FrequencySync.of(config, 0, GlobalFrequencies.none(), 0, CountExchange.alone());
-      LocalTrainer trainer = new LocalTrainer(kernels, lm, config, sync);
+      LocalTrainer trainer = new LocalTrainer(kernels, lm, config, sync, LocalCorrection.NONE);
       for (int step = 0; step < config.rounds(); step++) {
         int[][] arrays = new int[3][4 * length];
         for (int i = 0; i < 4; i++) {
