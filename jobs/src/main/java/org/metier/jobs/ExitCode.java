@@ -6,6 +6,7 @@ import org.metier.jobs.config.InvalidConfigException;
 import org.metier.model.checkpoint.CorruptCheckpointException;
 import org.metier.prep.BadDataException;
 import org.metier.train.DivergedException;
+import org.metier.train.LostStateException;
 import org.metier.train.LostWorkerException;
 import org.metier.train.TooFewSlotsException;
 
@@ -17,7 +18,7 @@ public enum ExitCode {
   BAD_DATA(3, "data that cannot be used"),
   CORRUPT_STATE(4, "checkpoint or run directory that cannot be used"),
   DIVERGED(5, "training diverged"),
-  WORKER_LOST(6, "a worker stopped while others waited for it");
+  WORKER_LOST(6, "a worker was lost that the round cannot do without");
 
   private final int code;
   private final String meaning;
@@ -47,7 +48,7 @@ public enum ExitCode {
       return CORRUPT_STATE;
     } else if (thrown instanceof DivergedException) {
       return DIVERGED;
-    } else if (thrown instanceof LostWorkerException) {
+    } else if (thrown instanceof LostWorkerException || thrown instanceof LostStateException) {
       return WORKER_LOST;
     }
     return UNEXPECTED;

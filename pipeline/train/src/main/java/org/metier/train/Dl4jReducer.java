@@ -8,6 +8,7 @@ import org.deeplearning4j.spark.impl.paramavg.ParameterAveragingTrainingResult;
 import org.deeplearning4j.spark.impl.paramavg.aggregator.ParameterAveragingAggregationTuple;
 import org.deeplearning4j.spark.impl.paramavg.aggregator.ParameterAveragingElementAddFunction;
 import org.deeplearning4j.spark.impl.paramavg.aggregator.ParameterAveragingElementCombineFunction;
+import org.metier.engine.kernel.MissingBackendException;
 import org.metier.train.ParameterSlices.Slice;
 import org.metier.train.SliceReduce.Contribution;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -32,7 +33,7 @@ final class Dl4jReducer implements Reducer {
   private Dl4jReducer() {}
 
   /**
-   * @throws IllegalStateException naming what to add, if dl4j-spark or ND4J cannot be loaded
+   * @throws MissingBackendException naming what to add, if dl4j-spark or ND4J cannot be loaded
    */
   static Reducer open() {
     try {
@@ -44,7 +45,7 @@ final class Dl4jReducer implements Reducer {
       while (cause.getCause() != null) {
         cause = cause.getCause();
       }
-      throw new IllegalStateException(
+      throw new MissingBackendException(
           ("train.averaging.reducer = dl4j: it cannot be loaded (%s); add"
                   + " org.deeplearning4j:dl4j-spark_2.12 and org.nd4j:nd4j-native, this once plain"
                   + " and once with the platform's classifier, to the class path")

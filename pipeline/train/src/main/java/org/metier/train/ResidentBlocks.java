@@ -51,7 +51,14 @@ final class ResidentBlocks {
     return held;
   }
 
-  /** To be called on a round's output before its first job: it will be read twice. */
+  /**
+   * To be called on a round's output before its first job: it will be read twice.
+   *
+   * <p>In the window {@code step} a worker that fails after the round's last exchange may find the
+   * others' results held and nobody to exchange with when it runs again: the round then ends with a
+   * {@link LostWorkerException}, and the run goes on from its last checkpoint. A failure before
+   * that exchange is retried as ever.
+   */
   void hold(JavaPairRDD<Integer, Contribution> trained) {
     if (!files.slices().isEmpty()) {
       trained.persist(StorageLevel.MEMORY_AND_DISK());

@@ -10,6 +10,7 @@ import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.util.SerializableConfiguration;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.metier.model.ModelConfig;
@@ -20,6 +21,7 @@ import org.metier.train.TrainConfig.Moments;
 import org.metier.train.TrainConfig.Window;
 
 /** What executors keep between rounds does not grow with the number of rounds. */
+@Tag("slow")
 class ExecutorMemoryTest {
   private static final int EARLY = 20;
   private static final int LATE = 200;
