@@ -6,6 +6,9 @@ import org.metier.jobs.config.InvalidConfigException;
 import org.metier.model.checkpoint.CorruptCheckpointException;
 import org.metier.prep.BadDataException;
 import org.metier.train.DivergedException;
+import org.metier.train.LostStateException;
+import org.metier.train.LostWorkerException;
+import org.metier.train.TooFewSlotsException;
 
 /** How a command ended, as a scheduler sees it. */
 public enum ExitCode {
@@ -14,7 +17,8 @@ public enum ExitCode {
   USAGE(2, "wrong command line or configuration"),
   BAD_DATA(3, "data that cannot be used"),
   CORRUPT_STATE(4, "checkpoint or run directory that cannot be used"),
-  DIVERGED(5, "training diverged");
+  DIVERGED(5, "training diverged"),
+  WORKER_LOST(6, "a worker was lost that the round cannot do without");
 
   private final int code;
   private final String meaning;
@@ -34,7 +38,9 @@ public enum ExitCode {
 
   /** The code of an exception that explains itself in one line; UNEXPECTED for any other. */
   static ExitCode of(Throwable thrown) {
-    if (thrown instanceof InvalidConfigException || thrown instanceof MissingBackendException) {
+    if (thrown instanceof InvalidConfigException
+        || thrown instanceof MissingBackendException
+        || thrown instanceof TooFewSlotsException) {
       return USAGE;
     } else if (thrown instanceof BadDataException || thrown instanceof MissingTableException) {
       return BAD_DATA;
@@ -42,6 +48,8 @@ public enum ExitCode {
       return CORRUPT_STATE;
     } else if (thrown instanceof DivergedException) {
       return DIVERGED;
+    } else if (thrown instanceof LostWorkerException || thrown instanceof LostStateException) {
+      return WORKER_LOST;
     }
     return UNEXPECTED;
   }

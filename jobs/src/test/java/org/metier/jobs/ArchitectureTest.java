@@ -89,14 +89,16 @@ class ArchitectureTest {
   }
 
   @Test
-  void nd4jStaysInItsBackend() {
+  void nd4jStaysInItsBackendAndInTheReducerOnIt() {
     check(
         noClasses()
             .that()
             .resideOutsideOfPackage("org.metier.engine.kernel.nd4j..")
+            .and()
+            .doNotHaveFullyQualifiedName("org.metier.train.Dl4jReducer")
             .should()
             .dependOnClassesThat()
-            .resideInAPackage("org.nd4j.."));
+            .resideInAnyPackage("org.nd4j..", "org.deeplearning4j.."));
   }
 
   /** An incubator API and native code may change or fail: one file to look at, then. */

@@ -16,6 +16,7 @@ import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.metier.engine.kernel.Precision;
+import org.metier.train.AveragingConfig;
 import org.metier.train.EngineConfig;
 import org.metier.train.TrainConfig;
 
@@ -129,8 +130,8 @@ class ConfigLayersTest {
         .hasMessage("command line: trian.rounds: unknown key; did you mean train.rounds?");
     assertThatThrownBy(() -> load(file, "train.balance.window=micro"))
         .hasMessage(
-            "command line: train.balance.window: expected one of micro-batch, round,"
-                + " round-stale, is 'micro'");
+            "command line: train.balance.window: expected one of sequence, micro-batch, step,"
+                + " round, round-stale, is 'micro'");
     assertThatThrownBy(() -> load(file, "train.rounds=[1]"))
         .hasMessage("command line: train.rounds: expected a whole number (32 bits), found a list");
     assertThatThrownBy(() -> load(file, "train.rounds=0"))
@@ -155,6 +156,27 @@ class ConfigLayersTest {
         .hasMessage("command line: train.backend: unknown key; did you mean engine.backend?");
     EngineConfig engine = load(file, "engine.backend=nd4j").engine();
     assertThat(engine).isEqualTo(new EngineConfig(EngineConfig.Backend.ND4J, Precision.DOUBLE));
+  }
+
+  @Test
+  void averagingIsChosenByItsKeysAndWhatContradictsItselfIsRefused() throws IOException {
+    Path file = write("run.conf", "train.averaging { outer = fedspeed, fedspeed.rho = 0 }");
+    assertThatThrownBy(() -> load(file))
+        .message()
+        .endsWith(
+            "train.averaging.fedspeed.alpha is 1.0, but with rho = 0 there is no second gradient:"
+                + " set both to 0 or neither")
+        .hasLineCount(1);
+    TrainConfig train = load(file, "train.averaging.fedspeed.alpha=0").train();
+    assertThat(train.averaging().outer()).isEqualTo(AveragingConfig.Outer.FEDSPEED);
+    assertThatThrownBy(() -> load(file, "train.averaging.outer=diloko"))
+        .hasMessage(
+            "command line: train.averaging.outer: expected one of mean, diloco, fedspeed, is"
+                + " 'diloko'");
+    assertThatThrownBy(() -> load(file, "train.optimizer.moments=kept"))
+        .hasMessage(
+            "command line: train.optimizer.moments: expected one of average, keep, reset, is"
+                + " 'kept'");
   }
 
   @Test

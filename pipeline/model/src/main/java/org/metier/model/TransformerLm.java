@@ -198,8 +198,17 @@ public final class TransformerLm {
    * @return mean cross-entropy over the counted targets, nats per token
    */
   public double forward(Batch batch) {
+    return forward(batch, batch.countedTargets());
+  }
+
+  /**
+   * The same for one of several micro-batches whose gradients add up to those of one step.
+   *
+   * @param counted targets that count in the whole step
+   * @return this micro-batch's share of the step's mean cross-entropy
+   */
+  public double forward(Batch batch, int counted) {
     Tensor normed = hidden(batch);
-    int counted = batch.countedTargets();
     kernels.crossEntropyWithGradient(
         losses,
         activations.dNormed.firstRows(batch.tokens()),
@@ -222,11 +231,16 @@ public final class TransformerLm {
     return sumOfLosses(batch);
   }
 
+  /** The part of a forward pass that fills every layer's {@link #routing}. */
+  public void route(Batch batch) {
+    hidden(batch);
+  }
+
   /**
    * Backward pass of the last {@link #forward}; adds to the gradients.
    *
-   * @param meanProbabilityGradients [L][E] gradient of the balance loss with respect to each
-   *     layer's mean router probabilities
+   * @param meanProbabilityGradients [L][S·E] gradient of the balance loss with respect to each
+   *     layer's mean router probabilities over S equal runs of tokens
    * @param zLossCoefficient weight of each layer's z-loss
    */
   public void backward(Batch batch, double[][] meanProbabilityGradients, double zLossCoefficient) {

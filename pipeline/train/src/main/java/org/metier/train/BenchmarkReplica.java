@@ -84,8 +84,11 @@ final class BenchmarkReplica {
     TransformerLm lm =
         TransformerLm.forTraining(kernels, model, config.batchSequences(), activations);
     Parameters.initialize(lm.parameters(), model, kernels, config.seed());
-    FrequencySync sync = FrequencySync.of(config.balance(), GlobalFrequencies.none(), 0);
-    LocalTrainer trainer = new LocalTrainer(kernels, lm, config, sync);
+    FrequencySync sync =
+        FrequencySync.of(config, 0, GlobalFrequencies.none(), 0, CountExchange.alone());
+    LocalCorrection correction = LocalCorrection.of(config.averaging(), kernels, lm.parameters());
+    correction.begin();
+    LocalTrainer trainer = new LocalTrainer(kernels, lm, config, sync, correction);
     Batch batch = randomBatch();
 
     long step = warmUp(plan, phases, trainer, batch);
@@ -93,7 +96,7 @@ final class BenchmarkReplica {
     double[] seconds = new double[plan.steps()];
     for (int i = 0; i < seconds.length; i++) {
       long began = System.nanoTime();
-      trainer.step(batch, step, step + 1);
+      trainer.step(List.of(batch), step, step + 1);
       seconds[i] = (System.nanoTime() - began) / 1e9;
       step++;
       phases.stepDone();
@@ -102,7 +105,7 @@ final class BenchmarkReplica {
     List<KernelProfile.Op> ops = profile.map(KernelProfile::ops).orElse(List.of());
     phases.timed();
     while (!phases.allTimed()) {
-      trainer.step(batch, step, step + 1);
+      trainer.step(List.of(batch), step, step + 1);
       step++;
       phases.stepDone();
     }
@@ -117,7 +120,7 @@ final class BenchmarkReplica {
     long step = 0;
     boolean warm = false;
     while (!phases.allWarm()) {
-      trainer.step(batch, step, step + 1);
+      trainer.step(List.of(batch), step, step + 1);
       step++;
       phases.stepDone();
       boolean longEnough = (System.nanoTime() - began) / 1e9 >= plan.warmupSeconds();

@@ -8,14 +8,21 @@ import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.io.Serializable;
 import java.nio.charset.StandardCharsets;
+import java.security.DigestInputStream;
 import java.security.DigestOutputStream;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.EnumMap;
 import java.util.HexFormat;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
+import java.util.function.Function;
+import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 import org.metier.engine.tensor.ParameterLayout;
 import org.metier.model.ModelConfig;
@@ -26,16 +33,14 @@ import org.metier.model.checkpoint.Safetensors;
 
 /**
  * A committed round on disk: {@code model.safetensors} and {@code config.json} as Hugging Face
- * reads them, both moments beside them in the same format, {@code state.json} (position, counters,
+ * reads them, moments and the outer optimiser's state beside them in the same format, what workers
+ * keep for themselves in {@code worker-00000/} and so on, {@code state.json} (position, counters,
  * frequencies, identity of model and data), {@code metrics.json} (all rounds so far) and {@code
  * manifest.json} with size and SHA-256 of each. Written into a hidden directory and renamed, so
  * that a checkpoint that can be seen is whole.
  */
 public final class Checkpoint {
   static final int FORMAT_VERSION = 1;
-  private static final String MODEL = "model.safetensors";
-  private static final String FIRST = "first_moment.safetensors";
-  private static final String SECOND = "second_moment.safetensors";
   private static final String STATE = "state.json";
   private static final String METRICS = "metrics.json";
   private static final String MANIFEST = "manifest.json";
@@ -57,19 +62,36 @@ public final class Checkpoint {
   /** A checkpoint read back. */
   public record Loaded(Header header, TrainState state, List<RoundMetrics> history) {}
 
-  private record FileEntry(long bytes, String sha256) {}
+  /** A file as the manifest describes it. */
+  record FileEntry(long bytes, String sha256) implements Serializable {}
 
   /** Writes and commits; replaces a checkpoint of the same round. */
   static Path write(RunDirectory run, Header header, TrainState state, List<RoundMetrics> history)
+      throws IOException {
+    return write(run, header, state, directory -> Map.of(), history);
+  }
+
+  /**
+   * Writes and commits; replaces a checkpoint of the same round.
+   *
+   * @param workerFiles writes what workers keep into the directory and returns the files by name
+   */
+  static Path write(
+      RunDirectory run,
+      Header header,
+      TrainState state,
+      Function<Path, Map<String, FileEntry>> workerFiles,
+      List<RoundMetrics> history)
       throws IOException {
     Path target = run.checkpoint(state.round());
     Path aside = new Path(target.getParent(), "." + target.getName() + ".tmp");
     run.files().delete(aside, true);
     ParameterLayout layout = Parameters.layout(header.model());
-    Map<String, FileEntry> written = new TreeMap<>();
-    written.put(MODEL, tensors(run, new Path(aside, MODEL), layout, state.values()));
-    written.put(FIRST, tensors(run, new Path(aside, FIRST), layout, state.firstMoment()));
-    written.put(SECOND, tensors(run, new Path(aside, SECOND), layout, state.secondMoment()));
+    Map<String, FileEntry> written = new TreeMap<>(workerFiles.apply(aside));
+    for (Map.Entry<Block, float[]> block : state.blocks().entrySet()) {
+      String name = block.getKey().file();
+      written.put(name, tensors(run.files(), new Path(aside, name), layout, block.getValue()));
+    }
     written.put(
         "config.json", json(run, aside, "config.json", HuggingFaceConfig.of(header.model())));
     written.put(STATE, json(run, aside, STATE, header));
@@ -88,16 +110,13 @@ public final class Checkpoint {
     Map<String, byte[]> files = verified(run, checkpoint);
     try {
       Header header = RunDirectory.JSON.readValue(files.get(STATE), Header.class);
-      ParameterLayout layout = Parameters.layout(header.model());
       TrainState state =
           new TrainState(
               header.round(),
               header.step(),
               header.position(),
               header.momentSteps(),
-              tensors(files, MODEL, layout, checkpoint),
-              tensors(files, FIRST, layout, checkpoint),
-              tensors(files, SECOND, layout, checkpoint),
+              blocks(run, files, header, checkpoint),
               header.frequencies());
       RoundMetrics[] history =
           RunDirectory.JSON.readValue(files.get(METRICS), RoundMetrics[].class);
@@ -126,25 +145,63 @@ public final class Checkpoint {
       throw refuse(run, checkpoint, MANIFEST, "is missing or cannot be read", e);
     }
     Map<String, byte[]> files = new TreeMap<>();
-    for (String name : List.of(MODEL, FIRST, SECOND, STATE, METRICS)) {
-      JsonNode entry = manifest.path(name);
-      byte[] bytes;
-      try {
-        bytes = run.readBytes(new Path(checkpoint, name));
-      } catch (FileNotFoundException e) {
-        throw refuse(run, checkpoint, name, "is missing", e);
-      }
-      if (bytes.length != entry.path("bytes").asLong(-1)) {
-        String problem =
-            "has %d bytes, its manifest says %s".formatted(bytes.length, entry.path("bytes"));
-        throw refuse(run, checkpoint, name, problem, null);
-      }
-      if (!hex(sha256().digest(bytes)).equals(entry.path("sha256").asText())) {
-        throw refuse(run, checkpoint, name, "does not have the SHA-256 of its manifest", null);
-      }
-      files.put(name, bytes);
+    for (Iterator<String> names = manifest.fieldNames(); names.hasNext(); ) {
+      String name = names.next();
+      boolean ofWorker = name.startsWith(WorkerFiles.DIRECTORY);
+      verify(run, checkpoint, name, manifest.get(name), ofWorker)
+          .ifPresent(bytes -> files.put(name, bytes));
+    }
+    for (String name : List.of(STATE, METRICS)) {
+      require(run, checkpoint, name, files);
     }
     return files;
+  }
+
+  /** The file's bytes, if it need not be left to the workers. */
+  private static Optional<byte[]> verify(
+      RunDirectory run, Path checkpoint, String name, JsonNode entry, boolean ofWorker)
+      throws IOException {
+    Path file = new Path(checkpoint, name);
+    MessageDigest digest = sha256();
+    Optional<byte[]> kept = Optional.empty();
+    long bytes;
+    try {
+      if (ofWorker) {
+        bytes = digest(run, file, digest);
+      } else {
+        kept = Optional.of(run.readBytes(file));
+        bytes = kept.get().length;
+        digest.update(kept.get());
+      }
+    } catch (FileNotFoundException e) {
+      throw refuse(run, checkpoint, name, "is missing", e);
+    }
+    if (bytes != entry.path("bytes").asLong(-1)) {
+      String problem = "has %d bytes, its manifest says %s".formatted(bytes, entry.path("bytes"));
+      throw refuse(run, checkpoint, name, problem, null);
+    }
+    if (!hex(digest.digest()).equals(entry.path("sha256").asText())) {
+      throw refuse(run, checkpoint, name, "does not have the SHA-256 of its manifest", null);
+    }
+    return kept;
+  }
+
+  private static long digest(RunDirectory run, Path file, MessageDigest digest) throws IOException {
+    try (InputStream in = new DigestInputStream(run.files().open(file), digest)) {
+      byte[] buffer = new byte[1 << 20];
+      long bytes = 0;
+      for (int read = in.read(buffer); read >= 0; read = in.read(buffer)) {
+        bytes += read;
+      }
+      return bytes;
+    }
+  }
+
+  private static void require(
+      RunDirectory run, Path checkpoint, String name, Map<String, byte[]> files) {
+    if (!files.containsKey(name)) {
+      throw refuse(run, checkpoint, MANIFEST, "does not list " + name, null);
+    }
   }
 
   private static CorruptCheckpointException refuse(
@@ -159,22 +216,30 @@ public final class Checkpoint {
         "%s: %s %s; %s".formatted(checkpoint, file, problem, advice), cause);
   }
 
-  private static FileEntry tensors(
-      RunDirectory run, Path file, ParameterLayout layout, float[] values) throws IOException {
+  /** Writes one block. */
+  static FileEntry tensors(FileSystem files, Path file, ParameterLayout layout, float[] values)
+      throws IOException {
     MessageDigest digest = sha256();
-    try (OutputStream raw = run.files().create(file, true);
+    try (OutputStream raw = files.create(file, true);
         OutputStream out = new DigestOutputStream(new BufferedOutputStream(raw, 1 << 20), digest)) {
       Safetensors.write(out, layout, values);
     }
-    return new FileEntry(run.files().getFileStatus(file).getLen(), hex(digest.digest()));
+    return new FileEntry(files.getFileStatus(file).getLen(), hex(digest.digest()));
   }
 
-  private static float[] tensors(
-      Map<String, byte[]> files, String name, ParameterLayout layout, Path checkpoint)
+  private static Map<Block, float[]> blocks(
+      RunDirectory run, Map<String, byte[]> files, Header header, Path checkpoint)
       throws IOException {
-    try (InputStream in = new ByteArrayInputStream(files.get(name))) {
-      return Safetensors.read(in, layout, new Path(checkpoint, name).toString());
+    ParameterLayout layout = Parameters.layout(header.model());
+    Map<Block, float[]> blocks = new EnumMap<>(Block.class);
+    for (Block block : Block.Plan.of(header.train()).ofState()) {
+      String name = block.file();
+      require(run, checkpoint, name, files);
+      try (InputStream in = new ByteArrayInputStream(files.remove(name))) {
+        blocks.put(block, Safetensors.read(in, layout, new Path(checkpoint, name).toString()));
+      }
     }
+    return blocks;
   }
 
   private static FileEntry json(RunDirectory run, Path directory, String name, Object content)

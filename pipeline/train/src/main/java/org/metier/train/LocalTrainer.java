@@ -1,7 +1,9 @@
 package org.metier.train;
 
+import java.util.List;
 import org.metier.engine.kernel.Kernels;
 import org.metier.engine.kernel.Routing;
+import org.metier.engine.tensor.Tensor;
 import org.metier.model.Batch;
 import org.metier.model.ModelConfig;
 import org.metier.model.TransformerLm;
@@ -13,18 +15,23 @@ import org.metier.model.optim.WarmupCosine;
 
 /** One worker's optimiser steps within a round, and the statistics that it reports afterwards. */
 final class LocalTrainer {
+  private static final BalanceStrategy UNWEIGHTED = new AuxiliaryLoss(1);
+
   private final Kernels kernels;
   private final TransformerLm model;
   private final TrainConfig config;
   private final FrequencySync frequencySync;
+  private final LocalCorrection correction;
   private final BalanceStrategy strategy;
   private final AdamW optimizer;
   private final WarmupCosine schedule;
-  private final FrequencySync.RecentCounts recent;
+  private final RecentCounts recent;
   private final long[][] counts;
   private final double[][] gateMass;
+  private double[] probabilities = new double[0];
   private long tokens;
   private int steps;
+  private int batches;
   private double lossSum;
   private double balanceLoss;
   private double zLoss;
@@ -33,36 +40,55 @@ final class LocalTrainer {
   private boolean finite = true;
 
   LocalTrainer(
-      Kernels kernels, TransformerLm model, TrainConfig config, FrequencySync frequencySync) {
+      Kernels kernels,
+      TransformerLm model,
+      TrainConfig config,
+      FrequencySync frequencySync,
+      LocalCorrection correction) {
     this.kernels = kernels;
     this.model = model;
     this.config = config;
     this.frequencySync = frequencySync;
+    this.correction = correction;
     ModelConfig m = model.config();
     this.strategy = new AuxiliaryLoss(config.balance().coefficient() / layerDivisor(m));
     TrainConfig.Optimizer o = config.optimizer();
     this.optimizer = new AdamW(o.beta1(), o.beta2(), o.epsilon(), o.weightDecay(), o.clipNorm());
     this.schedule = config.schedule();
-    this.recent = new FrequencySync.RecentCounts(config.balance().recentBatches());
+    this.recent = new RecentCounts(config.balance().recentBatches());
     this.counts = new long[m.numLayers()][m.numExperts()];
     this.gateMass = new double[m.numLayers()][m.numExperts()];
   }
 
   /**
-   * One optimiser step on one micro-batch.
+   * One optimiser step on one or more micro-batches, whose gradients add up to that of the step's
+   * mean loss: cross-entropy over all its counted targets, balance and z-loss over all its tokens.
    *
    * @param step optimiser steps of the run before this one; decides the learning rate
    * @param stepsOfMoments updates that the moments will have seen, this one included
    */
-  void step(Batch batch, long step, long stepsOfMoments) {
+  void step(List<Batch> microBatches, long step, long stepsOfMoments) {
+    int stepTokens = microBatches.stream().mapToInt(Batch::tokens).sum();
+    int counted = microBatches.stream().mapToInt(Batch::countedTargets).sum();
     model.clearGradients();
-    double loss = model.forward(batch);
-    long[][] batchCounts = batchCounts();
-    double[][] frequencies = frequencySync.frequencies(batchCounts);
-    double[][] balanceGradients = balance(frequencies, batch.tokens());
-    model.backward(batch, balanceGradients, config.balance().zLoss() / layerDivisor());
+    frequencySync.beginStep(step);
+    if (microBatches.size() > 1 && frequencySync.looksAhead()) {
+      frequencySync.wholeStep(route(microBatches));
+    }
+    double loss = 0;
+    double[][][] frequencies = new double[microBatches.size()][][];
+    for (int a = 0; a < frequencies.length; a++) {
+      Batch batch = microBatches.get(a);
+      double share = (double) batch.tokens() / stepTokens;
+      loss += model.forward(batch, counted);
+      Selections selections = selections(batch);
+      frequencies[a] = frequencySync.frequencies(selections);
+      record(batch, selections.counts(), frequencies[a], share);
+      backward(batch, frequencies[a], share);
+    }
+    correction.correct(() -> gradientAgain(microBatches, stepTokens, counted, frequencies));
     double norm = optimizer.step(kernels, model.parameters(), schedule.at(step), stepsOfMoments);
-    record(batch, loss, norm, batchCounts);
+    record(loss, stepTokens, norm);
   }
 
   /** What happened since this trainer was made. */
@@ -75,7 +101,7 @@ final class LocalTrainer {
         balanceLoss / steps,
         zLoss / steps,
         gradientNorm / steps,
-        maxViolation / steps,
+        maxViolation / batches,
         counts,
         recent.toArray(),
         gateMass,
@@ -83,47 +109,114 @@ final class LocalTrainer {
         computeSeconds);
   }
 
-  private double[][] balance(double[][] frequencies, int batchTokens) {
+  /** The step's gradient at other parameters: f stays, and nothing is counted a second time. */
+  private void gradientAgain(
+      List<Batch> microBatches, int stepTokens, int counted, double[][][] frequencies) {
+    model.clearGradients();
+    for (int a = 0; a < frequencies.length; a++) {
+      Batch batch = microBatches.get(a);
+      model.forward(batch, counted);
+      backward(batch, frequencies[a], (double) batch.tokens() / stepTokens);
+    }
+  }
+
+  /** [L][E] selections of all micro-batches, by forward passes alone. */
+  private long[][] route(List<Batch> microBatches) {
+    long[][] sum = new long[counts.length][counts[0].length];
+    for (Batch batch : microBatches) {
+      model.route(batch);
+      add(sum, selections(batch).counts());
+    }
+    return sum;
+  }
+
+  /**
+   * Backward pass of the last forward pass, with the balance loss's gradient under f.
+   *
+   * @param frequencies [L][S·E], for S equal runs of the micro-batch's tokens
+   * @param share of the step's tokens that are this micro-batch's
+   */
+  private void backward(Batch batch, double[][] frequencies, double share) {
     double[][] gradients = new double[frequencies.length][];
     for (int l = 0; l < frequencies.length; l++) {
-      double[] meanProbability = model.routing(l).probabilitySum.clone();
-      for (int e = 0; e < meanProbability.length; e++) {
-        meanProbability[e] /= batchTokens;
-      }
-      BalanceStrategy.Signal signal = strategy.signal(frequencies[l], meanProbability);
-      balanceLoss += Frequencies.balance(frequencies[l], meanProbability) / frequencies.length;
-      gradients[l] = signal.gradient();
-    }
-    return gradients;
-  }
-
-  private long[][] batchCounts() {
-    ModelConfig m = model.config();
-    long[][] batchCounts = new long[m.numLayers()][m.numExperts()];
-    for (int l = 0; l < m.numLayers(); l++) {
-      Routing routing = model.routing(l);
-      for (int e = 0; e < m.numExperts(); e++) {
-        batchCounts[l][e] = routing.count(e);
+      gradients[l] = signal(strategy, l, frequencies[l], batch.tokens()).gradient();
+      for (int i = 0; i < gradients[l].length; i++) {
+        gradients[l][i] *= share;
       }
     }
-    return batchCounts;
+    model.backward(batch, gradients, config.balance().zLoss() / layerDivisor() * share);
   }
 
-  private void record(Batch batch, double loss, double norm, long[][] batchCounts) {
-    steps++;
-    tokens += batch.tokens();
-    lossSum += loss * batch.tokens();
-    gradientNorm += norm;
-    finite &= Double.isFinite(loss) && Double.isFinite(norm);
+  private BalanceStrategy.Signal signal(
+      BalanceStrategy of, int layer, double[] frequency, int batchTokens) {
+    int runs = model.routing(layer).runs(frequency.length);
+    return of.signal(frequency, meanProbability(layer, runs, batchTokens), runs);
+  }
+
+  /** [S·E] mean router probabilities of each of S equal runs of tokens. */
+  private double[] meanProbability(int layer, int runs, int batchTokens) {
+    double[] mean = runs == 1 ? model.routing(layer).probabilitySum.clone() : sums(layer, runs);
+    for (int i = 0; i < mean.length; i++) {
+      mean[i] /= batchTokens / runs;
+    }
+    return mean;
+  }
+
+  private double[] sums(int layer, int runs) {
+    Tensor ofTokens = model.probabilities(layer);
+    int experts = model.config().numExperts();
+    int tokensOfRun = ofTokens.rows() / runs;
+    if (probabilities.length < ofTokens.size()) {
+      probabilities = new double[ofTokens.size()];
+    }
+    kernels.download(probabilities, 0, ofTokens);
+    double[] sums = new double[runs * experts];
+    for (int i = 0; i < ofTokens.size(); i++) {
+      int run = i / experts / tokensOfRun;
+      sums[run * experts + i % experts] += probabilities[i];
+    }
+    return sums;
+  }
+
+  private Selections selections(Batch batch) {
+    Routing[] layers = new Routing[model.config().numLayers()];
+    for (int l = 0; l < layers.length; l++) {
+      layers[l] = model.routing(l);
+    }
+    return new Selections(layers, batch.sequences());
+  }
+
+  /** Of one micro-batch, whose routing the model still holds. */
+  private void record(Batch batch, long[][] batchCounts, double[][] frequencies, double share) {
+    batches++;
     recent.add(batchCounts);
+    add(counts, batchCounts);
     int layers = batchCounts.length;
     for (int l = 0; l < layers; l++) {
       Routing routing = model.routing(l);
-      zLoss += routing.squaredLogSumExp / batch.tokens() / layers;
+      double plain = signal(UNWEIGHTED, l, frequencies[l], batch.tokens()).loss();
+      balanceLoss += plain * share / layers;
+      zLoss += routing.squaredLogSumExp / batch.tokens() * share / layers;
       maxViolation += Frequencies.maxViolation(batchCounts[l]) / layers;
       for (int e = 0; e < batchCounts[l].length; e++) {
-        counts[l][e] += batchCounts[l][e];
         gateMass[l][e] += routing.gateMass[e];
+      }
+    }
+  }
+
+  /** Of one optimiser step. */
+  private void record(double loss, int stepTokens, double norm) {
+    steps++;
+    tokens += stepTokens;
+    lossSum += loss * stepTokens;
+    gradientNorm += norm;
+    finite &= Double.isFinite(loss) && Double.isFinite(norm);
+  }
+
+  private static void add(long[][] sum, long[][] terms) {
+    for (int l = 0; l < sum.length; l++) {
+      for (int e = 0; e < sum[l].length; e++) {
+        sum[l][e] += terms[l][e];
       }
     }
   }

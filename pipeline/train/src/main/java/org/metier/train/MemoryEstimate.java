@@ -11,9 +11,9 @@ import org.metier.model.TransformerLm;
  * @param parameters of the model
  * @param activeParameters that one token's forward pass touches, the embedding table left out
  * @param activationBytes of one replica
- * @param replicaBytes one worker: parameters, gradients, both moments, their copies in flight,
- *     activations
- * @param driverBytes the driver: values and both moments before and after a round, and as bytes
+ * @param replicaBytes one worker: parameters, gradients, both moments, what the outer optimiser
+ *     needs, activations, and blocks that Spark holds for it
+ * @param driverBytes the driver: the state, and what is broadcast of it, as an object and as bytes
  */
 public record MemoryEstimate(
     long parameters,
@@ -22,11 +22,11 @@ public record MemoryEstimate(
     long replicaBytes,
     long driverBytes) {
 
-  /** Blocks that a replica holds: value, gradient, two moments; three host copies; three slices. */
-  private static final int REPLICA_BLOCKS = 4 + 3 + 3;
+  /** Blocks of a replica in the backend's numbers: value, gradient, two moments. */
+  private static final int REPLICA_BLOCKS = 4;
 
-  /** Blocks that the driver holds at the end of a round: old and new state, broadcast, means. */
-  private static final int DRIVER_BLOCKS = 3 * 4;
+  /** FedSpeed's in addition: start, dual, point, mixed gradient. */
+  private static final int FEDSPEED_BLOCKS = 4;
 
   /** Spark itself, decoded shards, tiles of logits and the like. */
   private static final long BASE_BYTES = 400L << 20;
@@ -36,12 +36,20 @@ public record MemoryEstimate(
     long parameters = Parameters.total(model);
     long activations =
         width * TransformerLm.activationSize(model, train.batchSequences(), engine.activations());
+    Block.Plan blocks = Block.Plan.of(train);
+    boolean fedspeed = train.averaging().outer() == AveragingConfig.Outer.FEDSPEED;
+    long inReplica = width * (REPLICA_BLOCKS + (fedspeed ? FEDSPEED_BLOCKS : 0));
+    // What was received; where something stays, also the round's result and what it started from.
+    int resident = blocks.resident().size();
+    int received = blocks.shared().size() + (resident == 0 ? 0 : blocks.shared().size());
+    long inSpark = Float.BYTES * (received + 2L * resident);
+    long onDriver = Float.BYTES * (blocks.ofState().size() + 2L * blocks.shared().size());
     return new MemoryEstimate(
         parameters,
         Parameters.active(model),
         activations,
-        width * REPLICA_BLOCKS * parameters + activations,
-        Float.BYTES * DRIVER_BLOCKS * parameters);
+        (inReplica + inSpark) * parameters + activations,
+        onDriver * parameters);
   }
 
   /** One process that holds the driver and {@code replicas} workers at a time. */

@@ -1,13 +1,18 @@
 package org.metier.train;
 
-import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Iterator;
 import java.util.List;
-import java.util.stream.IntStream;
+import java.util.Map;
+import java.util.Optional;
+import org.apache.hadoop.fs.Path;
+import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.JavaPairRDD;
 import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.api.java.function.Function2;
 import org.apache.spark.broadcast.Broadcast;
+import org.apache.spark.util.TaskCompletionListener;
+import org.metier.engine.tensor.ParameterLayout;
 import org.metier.model.Parameters;
 import org.metier.model.optim.WarmupCosine;
 import org.metier.train.ParameterSlices.Slice;
@@ -16,37 +21,75 @@ import scala.Tuple2;
 
 /**
  * One round of local SGD on Spark: broadcast the parameters and the global expert frequencies, let
- * every worker take H steps on its stripe of the data, average what comes back slice by slice, and
- * turn the accumulated expert counts into the next round's frequencies.
+ * every worker take H steps on its stripe of the data, average what comes back slice by slice, have
+ * the outer optimiser make the next parameters of it, and turn the accumulated expert counts into
+ * the next round's frequencies.
  */
 public final class ParameterAveraging implements AutoCloseable {
   private final JavaSparkContext spark;
   private final TrainPlan plan;
   private final Broadcast<TrainPlan> planBroadcast;
   private final ParameterSlices slices;
+  private final ParameterSlices shared;
+  private final ResidentBlocks resident;
+  private final Reducer reducer;
+  private final OuterOptimizer outer;
   private final WarmupCosine schedule;
+  private final Optional<ExchangeServer> exchangeServer;
 
   /** A finished round. */
   public record Round(TrainState state, RoundMetrics metrics) {}
 
-  ParameterAveraging(JavaSparkContext spark, TrainPlan plan) {
+  /**
+   * @param checkpoint that the run goes on from, for what workers keep for themselves
+   */
+  ParameterAveraging(JavaSparkContext spark, TrainPlan plan, Optional<Path> checkpoint) {
     this.spark = spark;
     this.plan = plan;
     this.planBroadcast = spark.broadcast(plan);
     TrainConfig config = plan.train();
+    ParameterLayout layout = Parameters.layout(plan.model());
+    Block.Plan blocks = Block.Plan.of(config);
     this.slices =
         ParameterSlices.cut(
-            3,
-            Parameters.layout(plan.model()).size(),
+            blocks.ofWorker(),
+            layout.size(),
             config.sliceMegabytes() << 20,
             Math.max(config.workers(), spark.defaultParallelism()));
+    this.shared = slices.of(blocks.shared());
+    List<Slice> kept = slices.of(blocks.resident()).slices();
+    this.resident =
+        new ResidentBlocks(
+            spark, new WorkerFiles(layout, kept, plan.hadoop()), config.workers(), checkpoint);
+    this.reducer = Reducer.of(config.averaging());
+    this.outer = OuterOptimizer.of(config.averaging());
     this.schedule = config.schedule();
+    this.exchangeServer = exchangeServer(spark, config);
+  }
+
+  /** The window {@code step} needs all workers at once, now and not in the round that it begins. */
+  private static Optional<ExchangeServer> exchangeServer(
+      JavaSparkContext spark, TrainConfig config) {
+    if (!config.balance().everIs(TrainConfig.Window.STEP)) {
+      return Optional.empty();
+    }
+    GangStage.requireSlots(spark, config.workers(), config.exchangeTimeoutSeconds());
+    return Optional.of(
+        new ExchangeServer(
+            spark.env().conf(),
+            spark.env().securityManager(),
+            config.workers(),
+            config.exchangeTimeoutSeconds()));
   }
 
   /**
-   * Runs the round after {@code state}.
+   * Runs the round after {@code state} and takes over its blocks: once all workers have finished
+   * with finite numbers, the new ones are written over the old. Until then {@code state} stays as
+   * it is, so that the round may be run again.
    *
    * @throws DivergedException if a worker met a loss or gradient that is not finite
+   * @throws LostWorkerException if workers wait for one that is gone, as often as Spark retries
+   * @throws LostStateException if executors were lost with what only they held
    */
   public Round runRound(TrainState state) {
     TrainConfig config = plan.train();
@@ -55,7 +98,7 @@ public final class ParameterAveraging implements AutoCloseable {
     spark.sc().register(reports, "round " + state.round());
 
     long began = System.nanoTime();
-    List<Broadcast<byte[]>> parameters = broadcast(state);
+    List<Broadcast<byte[]>> parameters = broadcast(spark, shared, state.blocks());
     Broadcast<RoundStart> start =
         spark.broadcast(
             new RoundStart(
@@ -66,17 +109,37 @@ public final class ParameterAveraging implements AutoCloseable {
                 state.frequencies()));
     double broadcastSeconds = secondsSince(began);
 
-    List<Tuple2<Integer, byte[]>> means =
-        localSteps(parameters, start, reports)
-            .groupByKey(Math.min(slices.slices().size(), spark.defaultParallelism()))
-            .mapValues(ParameterAveraging::mean)
-            .collect();
-    Collection<WorkerReport> byWorker = reports.value().values();
-    start.destroy();
-    parameters.forEach(Broadcast::destroy);
+    JavaPairRDD<Integer, Contribution> trained =
+        localSteps(state.round(), parameters, start, reports);
+    resident.hold(trained);
+    try {
+      reducer.reduce(
+          onlyShared(trained),
+          shared,
+          (slice, mean) -> {
+            checkFinite(reports.value().values(), state.round());
+            advance(state.blocks(), slice, mean);
+          });
+      resident.replaceBy(trained);
+    } catch (Exception e) { // Spark's are checked, and not declared
+      Optional<String> lostWorker = exchangeServer.flatMap(ExchangeServer::failure);
+      if (lostWorker.isPresent()) {
+        throw new LostWorkerException(
+            "round %d, %s".formatted(state.round() + 1, lostWorker.get()), e);
+      }
+      Optional<LostStateException> lostState = ResidentBlocks.lost(e, state.round());
+      if (lostState.isPresent()) {
+        throw lostState.get();
+      }
+      throw e;
+    } finally {
+      resident.forget(trained);
+      start.destroy();
+      parameters.forEach(Broadcast::destroy);
+    }
 
-    checkFinite(byWorker, state.round());
-    TrainState next = next(state, means, byWorker);
+    Collection<WorkerReport> byWorker = reports.value().values();
+    TrainState next = next(state, byWorker);
     double total = secondsSince(began);
     double compute = byWorker.stream().mapToDouble(WorkerReport::computeSeconds).max().orElse(0);
     RoundMetrics.Phases seconds =
@@ -86,80 +149,118 @@ public final class ParameterAveraging implements AutoCloseable {
     return new Round(next, RoundMetrics.of(next, byWorker, learningRate, seconds));
   }
 
-  private List<Broadcast<byte[]>> broadcast(TrainState state) {
-    List<Broadcast<byte[]>> broadcasts = new ArrayList<>();
-    for (Slice slice : slices.slices()) {
-      byte[] bytes =
-          ParameterSlices.encode(state.block(slice.block()), slice.from(), slice.count());
-      broadcasts.add(spark.broadcast(bytes));
-    }
-    return broadcasts;
+  /** What workers keep for themselves, as of the last round. */
+  ResidentBlocks resident() {
+    return resident;
+  }
+
+  /** Sends slices of the blocks to whoever asks, several at a time; in the order of the slices. */
+  static List<Broadcast<byte[]>> broadcast(
+      JavaSparkContext spark, ParameterSlices slices, Map<Block, float[]> blocks) {
+    return slices.slices().parallelStream()
+        .map(
+            slice ->
+                spark.broadcast(
+                    ParameterSlices.encode(blocks.get(slice.block()), slice.from(), slice.count())))
+        .toList();
   }
 
   /** The stage of W tasks: (slice, contribution) of every slice and worker. */
   private JavaPairRDD<Integer, Contribution> localSteps(
-      List<Broadcast<byte[]>> parameters, Broadcast<RoundStart> start, RoundReports reports) {
-    int workers = plan.train().workers();
+      long round,
+      List<Broadcast<byte[]>> parameters,
+      Broadcast<RoundStart> start,
+      RoundReports reports) {
     Broadcast<TrainPlan> planOnWorker = planBroadcast;
     ParameterSlices cut = slices;
-    return spark
-        .parallelize(IntStream.range(0, workers).boxed().toList(), workers)
-        .flatMapToPair(
-            worker -> trainOnce(planOnWorker.value(), cut, parameters, start, reports, worker));
+    boolean gang = plan.train().balance().windowOf(round) == TrainConfig.Window.STEP;
+    CountExchange.Opener exchange = gang ? opener() : worker -> CountExchange.alone();
+    Function2<
+            Integer,
+            Iterator<Tuple2<Integer, Contribution>>,
+            Iterator<Tuple2<Integer, Contribution>>>
+        train =
+            (worker, kept) ->
+                trainOnce(
+                    planOnWorker.value(), cut, parameters, kept, start, reports, exchange, worker);
+    return JavaPairRDD.fromJavaRDD(
+        gang
+            ? GangStage.mapPartitionsWithIndex(resident.held(), train)
+            : resident.held().mapPartitionsWithIndex(train, true));
+  }
+
+  private CountExchange.Opener opener() {
+    ExchangeServer.Address driver = exchangeServer.orElseThrow().address();
+    return worker -> TransportExchange.ofTask(driver, worker);
   }
 
   private static Iterator<Tuple2<Integer, Contribution>> trainOnce(
       TrainPlan plan,
       ParameterSlices cut,
       List<Broadcast<byte[]>> parameters,
+      Iterator<Tuple2<Integer, Contribution>> kept,
       Broadcast<RoundStart> start,
       RoundReports reports,
+      CountExchange.Opener opener,
       int worker) {
     Replica replica = Replica.acquire(plan);
-    try {
-      for (Slice slice : cut.slices()) {
-        byte[] bytes = parameters.get(slice.id()).value();
-        ParameterSlices.decode(bytes, replica.blocks()[slice.block()], slice.from());
+    // Slices are read off as the shuffle asks for them, so that no second copy lies in the heap.
+    TaskContext.get().addTaskCompletionListener((TaskCompletionListener) task -> replica.release());
+    replica.clear();
+    for (int id = 0; id < parameters.size(); id++) {
+      replica.write(cut.get(id), parameters.get(id).value());
+    }
+    kept.forEachRemaining(slice -> replica.write(cut.get(slice._1()), slice._2().data()));
+    WorkerReport report = train(replica, start.value(), worker, opener);
+    reports.add(report);
+    Iterator<Slice> slices = cut.slices().iterator();
+    return new Iterator<>() {
+      @Override
+      public boolean hasNext() {
+        return slices.hasNext();
       }
-      WorkerReport report = replica.train(start.value(), worker);
-      reports.add(report);
-      List<Tuple2<Integer, Contribution>> out = new ArrayList<>();
-      for (Slice slice : cut.slices()) {
-        float[] block = replica.blocks()[slice.block()];
-        byte[] bytes = ParameterSlices.encode(block, slice.from(), slice.count());
-        out.add(new Tuple2<>(slice.id(), new Contribution(worker, report.tokens(), bytes)));
+
+      @Override
+      public Tuple2<Integer, Contribution> next() {
+        Slice slice = slices.next();
+        byte[] data = replica.read(slice);
+        return new Tuple2<>(slice.id(), new Contribution(worker, report.tokens(), data));
       }
-      return out.iterator();
-    } finally {
-      replica.release();
+    };
+  }
+
+  private static WorkerReport train(
+      Replica replica, RoundStart start, int worker, CountExchange.Opener opener) {
+    try (CountExchange exchange = opener.open(worker)) {
+      return replica.train(start, worker, exchange);
     }
   }
 
-  private static byte[] mean(Iterable<Contribution> contributions) {
-    List<Contribution> list = new ArrayList<>();
-    contributions.forEach(list::add);
-    return SliceReduce.mean(list);
+  private JavaPairRDD<Integer, Contribution> onlyShared(
+      JavaPairRDD<Integer, Contribution> trained) {
+    int end = shared.size();
+    return end == slices.size() ? trained : trained.filter(slice -> slice._1() < end);
   }
 
-  private TrainState next(
-      TrainState state, List<Tuple2<Integer, byte[]>> means, Collection<WorkerReport> reports) {
+  private void advance(Map<Block, float[]> blocks, Slice slice, float[] mean) {
+    float[] block = blocks.get(slice.block());
+    if (slice.block() == Block.VALUE) {
+      outer.step(block, mean, blocks, slice.from());
+    } else {
+      System.arraycopy(mean, 0, block, slice.from(), mean.length);
+    }
+  }
+
+  private TrainState next(TrainState state, Collection<WorkerReport> reports) {
     TrainConfig config = plan.train();
-    int size = state.values().length;
-    float[][] blocks = new float[3][size];
-    for (Tuple2<Integer, byte[]> mean : means) {
-      Slice slice = slices.slices().get(mean._1());
-      ParameterSlices.decode(mean._2(), blocks[slice.block()], slice.from());
-    }
     boolean reset = config.optimizer().moments() == TrainConfig.Moments.RESET;
     int steps = config.localSteps();
     return new TrainState(
         state.round() + 1,
         state.step() + steps,
-        state.position() + (long) steps * config.workers() * config.batchSequences(),
+        state.position() + (long) steps * config.sequencesOfStep(),
         reset ? 0 : state.momentSteps() + steps,
-        blocks[0],
-        reset ? new float[size] : blocks[1],
-        reset ? new float[size] : blocks[2],
+        state.blocks(),
         GlobalFrequencies.of(reports));
   }
 
@@ -181,6 +282,8 @@ public final class ParameterAveraging implements AutoCloseable {
   /** Frees what the executors hold for this run. */
   @Override
   public void close() {
+    exchangeServer.ifPresent(ExchangeServer::close);
+    resident.release();
     planBroadcast.destroy();
     Replica.closeIdle(plan.key());
   }

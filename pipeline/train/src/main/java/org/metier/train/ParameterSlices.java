@@ -7,8 +7,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * How values and moments are cut for travel: pieces of at most {@code train.sliceMegabytes}, so
- * that no object nears Spark's and Java's 2 GB limits, as raw little-endian float32.
+ * How blocks are cut for travel: pieces of at most {@code train.sliceMegabytes}, so that no object
+ * nears Spark's and Java's 2 GB limits, as raw little-endian float32.
  *
  * @param slices all pieces, in order
  */
@@ -18,28 +18,45 @@ record ParameterSlices(List<Slice> slices) implements Serializable {
    * One piece of one block.
    *
    * @param id position in the list
-   * @param block 0 values, 1 first moments, 2 second moments
    * @param from first element
    * @param count elements
    */
-  record Slice(int id, int block, int from, int count) implements Serializable {}
+  record Slice(int id, Block block, int from, int count) implements Serializable {
+    int bytes() {
+      return count * Float.BYTES;
+    }
+  }
 
   /**
-   * Cuts {@code blocks} blocks of {@code size} elements.
+   * Cuts blocks of {@code size} elements each.
    *
    * @param parallelism pieces that can be reduced at a time; there are at least as many in all
    */
-  static ParameterSlices cut(int blocks, int size, int maxBytes, int parallelism) {
-    int wanted = (int) Math.ceil((double) size * blocks / parallelism);
+  static ParameterSlices cut(List<Block> blocks, int size, int maxBytes, int parallelism) {
+    int wanted = (int) Math.ceil((double) size * blocks.size() / parallelism);
     int piece = Math.max(1, Math.min(maxBytes / Float.BYTES, Math.min(wanted, size)));
     List<Slice> slices = new ArrayList<>();
-    for (int block = 0; block < blocks; block++) {
+    for (Block block : blocks) {
       for (int from = 0; from < size; from += piece) {
         int count = Math.min(piece, size - from);
         slices.add(new Slice(slices.size(), block, from, count));
       }
     }
     return new ParameterSlices(List.copyOf(slices));
+  }
+
+  /** The slices of some of the blocks; they keep their ids. */
+  ParameterSlices of(List<Block> blocks) {
+    return new ParameterSlices(
+        slices.stream().filter(slice -> blocks.contains(slice.block())).toList());
+  }
+
+  Slice get(int id) {
+    return slices.get(id);
+  }
+
+  int size() {
+    return slices.size();
   }
 
   static byte[] encode(float[] values, int from, int count) {

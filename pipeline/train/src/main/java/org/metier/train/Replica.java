@@ -7,11 +7,13 @@ import java.util.concurrent.ConcurrentLinkedDeque;
 import org.apache.hadoop.fs.Path;
 import org.metier.engine.kernel.Kernels;
 import org.metier.engine.tensor.FlatParameters.Role;
+import org.metier.engine.tensor.Tensor;
 import org.metier.model.Batch;
 import org.metier.model.TransformerLm;
 import org.metier.prep.shard.ShardManifest;
 import org.metier.prep.shard.ShardReader;
 import org.metier.prep.shard.TokenSequence;
+import org.metier.train.ParameterSlices.Slice;
 
 /**
  * A model with its arenas and open shards that stays in the executor between rounds. It carries no
@@ -25,14 +27,13 @@ final class Replica implements AutoCloseable {
   private static final ConcurrentHashMap<String, ConcurrentLinkedDeque<Replica>> IDLE =
       new ConcurrentHashMap<>();
 
-  private static final Role[] TRAVELLING = {Role.VALUE, Role.FIRST_MOMENT, Role.SECOND_MOMENT};
-
   private final TrainPlan plan;
   private final Kernels kernels;
   private final TransformerLm model;
   private final ShardReader shards;
   private final DataOrder order;
-  private final float[][] blocks;
+  private final LocalCorrection correction;
+  private float[] host = new float[0];
 
   private Replica(TrainPlan plan) {
     this.plan = plan;
@@ -46,7 +47,7 @@ final class Replica implements AutoCloseable {
     List<Long> sizes =
         plan.manifest().shards().stream().map(ShardManifest.Shard::sequences).toList();
     this.order = new DataOrder(sizes, plan.train().seed());
-    this.blocks = new float[TRAVELLING.length][model.parameters().layout().size()];
+    this.correction = LocalCorrection.of(plan.train().averaging(), kernels, model.parameters());
   }
 
   /** An idle replica of this run, or a new one. */
@@ -61,31 +62,86 @@ final class Replica implements AutoCloseable {
     IDLE.computeIfAbsent(plan.key(), key -> new ConcurrentLinkedDeque<>()).push(this);
   }
 
-  /** Host copies of values and both moments, to be filled before and read after {@link #train}. */
-  float[][] blocks() {
-    return blocks;
+  /** Forgets the moments and the dual: what is not written afterwards is zero. */
+  void clear() {
+    int size = model.parameters().layout().size();
+    for (Block block : Block.Plan.of(plan.train()).clearedByWorker()) {
+      kernels.fill(tensor(block, 0, size), 0);
+    }
   }
 
-  /** H local steps of one worker from the parameters in {@link #blocks}, which it replaces. */
-  WorkerReport train(RoundStart start, int worker) {
-    for (int b = 0; b < TRAVELLING.length; b++) {
-      kernels.upload(model.parameters().block(TRAVELLING[b]), blocks[b], 0);
+  /** Sets a slice of a block, from little-endian float32. */
+  void write(Slice slice, byte[] data) {
+    ParameterSlices.decode(data, hostCopy(slice.count()), 0);
+    kernels.upload(tensor(slice), host, 0);
+  }
+
+  /** A slice of a block as little-endian float32. */
+  byte[] read(Slice slice) {
+    kernels.download(hostCopy(slice.count()), 0, tensor(slice));
+    return ParameterSlices.encode(host, 0, slice.count());
+  }
+
+  private Tensor tensor(Slice slice) {
+    return tensor(slice.block(), slice.from(), slice.count());
+  }
+
+  private Tensor tensor(Block block, int from, int count) {
+    return switch (block) {
+      case VALUE -> model.parameters().block(Role.VALUE, from, count);
+      case FIRST_MOMENT -> model.parameters().block(Role.FIRST_MOMENT, from, count);
+      case SECOND_MOMENT -> model.parameters().block(Role.SECOND_MOMENT, from, count);
+      case DUAL -> correction.dual(from, count);
+      case OUTER_MOMENTUM -> throw new IllegalArgumentException(block + " is the driver's");
+    };
+  }
+
+  /** Grows to the largest slice and stays. */
+  private float[] hostCopy(int count) {
+    if (host.length < count) {
+      host = new float[count];
     }
+    return host;
+  }
+
+  /**
+   * H local steps of one worker from the blocks as they are, which it replaces.
+   *
+   * @param exchange between the workers, for a window that asks for one
+   */
+  WorkerReport train(RoundStart start, int worker, CountExchange exchange) {
     TrainConfig config = plan.train();
-    FrequencySync sync = FrequencySync.of(config.balance(), start.frequencies(), worker);
-    LocalTrainer trainer = new LocalTrainer(kernels, model, config, sync);
+    FrequencySync sync =
+        FrequencySync.of(config, start.round(), start.frequencies(), worker, exchange);
+    LocalTrainer trainer = new LocalTrainer(kernels, model, config, sync, correction);
     long began = System.nanoTime();
+    correction.begin();
     for (int s = 0; s < config.localSteps(); s++) {
-      // Step s of all workers reads one contiguous stretch, so W does not change what a step sees.
-      long group = (long) s * config.workers() + worker;
-      Batch batch = read(start.position() + group * config.batchSequences());
-      trainer.step(batch, start.step() + s, start.momentSteps() + s + 1);
+      long step = start.step() + s;
+      try {
+        trainer.step(batches(start, s, worker), step, start.momentSteps() + s + 1);
+      } catch (RuntimeException | Error e) {
+        exchange.fail(step, e);
+        throw e;
+      }
     }
+    correction.finish();
     double seconds = (System.nanoTime() - began) / 1e9;
-    for (int b = 0; b < TRAVELLING.length; b++) {
-      kernels.download(blocks[b], 0, model.parameters().block(TRAVELLING[b]));
-    }
     return trainer.report(start.round(), worker, seconds);
+  }
+
+  /**
+   * The micro-batches of one local step. A step of all workers reads one contiguous stretch, so
+   * neither W nor A changes which sequences meet in a step of W·A micro-batches.
+   */
+  private List<Batch> batches(RoundStart start, int localStep, int worker) {
+    TrainConfig config = plan.train();
+    List<Batch> batches = new ArrayList<>();
+    for (int a = 0; a < config.accumulationSteps(); a++) {
+      long group = ((long) localStep * config.accumulationSteps() + a) * config.workers() + worker;
+      batches.add(read(start.position() + group * config.batchSequences()));
+    }
+    return batches;
   }
 
   private Batch read(long position) {

@@ -1,6 +1,10 @@
 package org.metier.train;
 
 import java.io.Serializable;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 
@@ -11,6 +15,9 @@ import java.util.List;
  * 2^29).
  */
 final class SliceReduce {
+  /** Elements that are summed at a time: sums and values stay in the processor's first cache. */
+  private static final int TILE = 2048;
+
   private SliceReduce() {}
 
   /**
@@ -23,21 +30,42 @@ final class SliceReduce {
   /** Weighted mean, little-endian float32. */
   static byte[] mean(List<Contribution> contributions) {
     contributions.sort(Comparator.comparingInt(Contribution::worker));
-    int count = contributions.get(0).data().length / Float.BYTES;
-    double[] sum = new double[count];
-    float[] values = new float[count];
     double tokens = 0;
-    for (Contribution contribution : contributions) {
-      ParameterSlices.decode(contribution.data(), values, 0);
-      double weight = contribution.tokens();
-      tokens += weight;
-      for (int i = 0; i < count; i++) {
-        sum[i] += weight * values[i];
+    FloatBuffer[] sources = new FloatBuffer[contributions.size()];
+    for (int c = 0; c < sources.length; c++) {
+      tokens += contributions.get(c).tokens();
+      sources[c] = floats(contributions.get(c).data());
+    }
+    byte[] mean = new byte[contributions.get(0).data().length];
+    FloatBuffer target = floats(mean);
+    double[] sum = new double[TILE];
+    float[] values = new float[TILE];
+    while (target.hasRemaining()) {
+      int count = Math.min(TILE, target.remaining());
+      Arrays.fill(sum, -0.0); // the one number that leaves even -0.0 as it is when added
+      for (int c = 0; c < sources.length; c++) {
+        sources[c].get(values, 0, count);
+        add(sum, values, contributions.get(c).tokens(), count);
       }
+      divide(values, sum, tokens, count);
+      target.put(values, 0, count);
     }
+    return mean;
+  }
+
+  private static void add(double[] sum, float[] values, double weight, int count) {
     for (int i = 0; i < count; i++) {
-      values[i] = (float) (sum[i] / tokens);
+      sum[i] += weight * values[i];
     }
-    return ParameterSlices.encode(values, 0, count);
+  }
+
+  private static void divide(float[] values, double[] sum, double by, int count) {
+    for (int i = 0; i < count; i++) {
+      values[i] = (float) (sum[i] / by);
+    }
+  }
+
+  private static FloatBuffer floats(byte[] bytes) {
+    return ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer();
   }
 }

@@ -17,10 +17,12 @@ import org.metier.model.optim.WarmupCosine;
  * @param threadsPerWorker threads of one replica's kernels
  * @param localSteps H, optimiser steps between two averagings
  * @param batchSequences B, sequences of one worker's micro-batch
+ * @param accumulationSteps A, micro-batches of one worker's optimiser step
  * @param rounds rounds of the whole run
  * @param checkpointEvery rounds between two checkpoints; the last round is always one
  * @param keepCheckpoints newest checkpoints that are kept
  * @param sliceMegabytes largest piece in which parameters travel, MiB
+ * @param exchangeTimeoutSeconds longest wait for another worker in the window {@code step}
  * @param seed decides initial weights and data order
  */
 @JsonIgnoreProperties("backend") // in checkpoints from before the section engine
@@ -30,20 +32,34 @@ public record TrainConfig(
     int threadsPerWorker,
     int localSteps,
     int batchSequences,
+    int accumulationSteps,
     int rounds,
     int checkpointEvery,
     int keepCheckpoints,
     int sliceMegabytes,
+    int exchangeTimeoutSeconds,
     long seed,
     Optimizer optimizer,
-    Balance balance)
+    Balance balance,
+    AveragingConfig averaging)
     implements Serializable {
 
   /** Whose tokens define the expert frequencies f of the load-balancing loss. */
   public enum Window {
+    SEQUENCE,
     MICRO_BATCH,
+    STEP,
     ROUND,
     ROUND_STALE
+  }
+
+  /**
+   * What f is over in the window {@code step} where a step accumulates several micro-batches: all
+   * of them (each goes forward twice), or those so far.
+   */
+  public enum Accumulation {
+    EXACT,
+    BUFFER
   }
 
   /** How the per-layer balance losses join: their sum, or their mean. */
@@ -54,7 +70,11 @@ public record TrainConfig(
 
   /** What happens to Adam's moments when replicas are averaged. */
   public enum Moments {
+    /** They are averaged too, and workers are stateless. */
     AVERAGE,
+    /** Each worker keeps its own; they do not travel. */
+    KEEP,
+    /** Each round starts from zero. */
     RESET
   }
 
@@ -101,15 +121,53 @@ public record TrainConfig(
    * @param coefficient weight of the loss E · Σ f_e · P_e, with f summing to 1
    * @param layers how the layers' losses join
    * @param recentBatches n, micro-batches in a worker's own running share (window {@code round})
+   * @param accumulation of several micro-batches in one step (window {@code step})
+   * @param shuffled f over a draw, as large as one micro-batch, from all workers' tokens (window
+   *     {@code step})
+   * @param microBatchShare w: f is (1 - w) of the window's and w of the micro-batch's
+   * @param switchRound rounds after which {@code switchWindow} holds; 0 is never
+   * @param switchWindow whose tokens define f from then on
    * @param zLoss weight of the router's z-loss
    */
   public record Balance(
-      Window window, double coefficient, LayerReduction layers, int recentBatches, double zLoss)
+      Window window,
+      double coefficient,
+      LayerReduction layers,
+      int recentBatches,
+      Accumulation accumulation,
+      boolean shuffled,
+      double microBatchShare,
+      int switchRound,
+      Window switchWindow,
+      double zLoss)
       implements Serializable {
     public Balance {
       require(coefficient >= 0, "coefficient must not be negative, is %s", coefficient);
       require(recentBatches >= 1, "recentBatches must be at least 1, is %s", recentBatches);
+      require(
+          microBatchShare >= 0 && microBatchShare <= 1,
+          "microBatchShare must lie between 0 and 1, is %s",
+          microBatchShare);
+      require(switchRound >= 0, "switchRound must not be negative, is %s", switchRound);
       require(zLoss >= 0, "zLoss must not be negative, is %s", zLoss);
+      require(
+          !shuffled || window == Window.STEP || (switchRound > 0 && switchWindow == Window.STEP),
+          "shuffled draws from all workers' tokens of a step: set window = step, is %s",
+          word(window));
+    }
+
+    /** True if any round has this window. */
+    boolean everIs(Window wanted) {
+      return window == wanted || (switchRound > 0 && switchWindow == wanted);
+    }
+
+    /**
+     * The window of a round.
+     *
+     * @param round rounds before it
+     */
+    Window windowOf(long round) {
+      return switchRound > 0 && round >= switchRound ? switchWindow : window;
     }
   }
 
@@ -118,6 +176,12 @@ public record TrainConfig(
     require(threadsPerWorker >= 1, "threadsPerWorker must be at least 1, is %s", threadsPerWorker);
     require(localSteps >= 1, "localSteps must be at least 1, is %s", localSteps);
     require(batchSequences >= 1, "batchSequences must be at least 1, is %s", batchSequences);
+    require(
+        accumulationSteps >= 1, "accumulationSteps must be at least 1, is %s", accumulationSteps);
+    require(
+        exchangeTimeoutSeconds >= 1,
+        "exchangeTimeoutSeconds must be at least 1, is %s",
+        exchangeTimeoutSeconds);
     require(rounds >= 1, "rounds must be at least 1, is %s", rounds);
     require(checkpointEvery >= 1, "checkpointEvery must be at least 1, is %s", checkpointEvery);
     require(keepCheckpoints >= 1, "keepCheckpoints must be at least 1, is %s", keepCheckpoints);
@@ -125,6 +189,11 @@ public record TrainConfig(
         sliceMegabytes >= 1 && sliceMegabytes <= 64,
         "sliceMegabytes must lie between 1 and 64, is %s",
         sliceMegabytes);
+  }
+
+  /** W·A·B, sequences of one optimiser step of all workers. */
+  long sequencesOfStep() {
+    return (long) workers * accumulationSteps * batchSequences;
   }
 
   /** Learning rate over the whole run. */
@@ -136,16 +205,29 @@ public record TrainConfig(
 
   /**
    * The first key that changes what a run computes and that is not what it was, in words. A run may
-   * go on with another engine, other workers, threads, slices or more rounds; not with another
-   * seed, step, optimiser or balance.
+   * go on with another engine, other workers (unless they keep something for themselves), threads,
+   * slices, another reducer or more rounds; not with another seed, step, optimiser, outer optimiser
+   * or balance.
    */
   Optional<String> firstChangeFrom(TrainConfig earlier) {
     List<String> changes = new ArrayList<>();
     note(changes, "train.seed", earlier.seed, seed);
     note(changes, "train.localSteps", earlier.localSteps, localSteps);
     note(changes, "train.batchSequences", earlier.batchSequences, batchSequences);
+    note(changes, "train.accumulationSteps", earlier.accumulationSteps, accumulationSteps);
     noteAll(changes, "train.optimizer.", earlier.optimizer, optimizer);
     noteAll(changes, "train.balance.", earlier.balance, balance);
+    note(changes, "train.averaging.outer", earlier.averaging.outer(), averaging.outer());
+    if (changes.isEmpty()) {
+      noteAll(
+          changes,
+          averaging.outerKey(),
+          earlier.averaging.outerSettings(),
+          averaging.outerSettings());
+    }
+    if (!Block.Plan.of(this).resident().isEmpty()) {
+      note(changes, "train.workers (which keep state)", earlier.workers, workers);
+    }
     return changes.stream().findFirst();
   }
 

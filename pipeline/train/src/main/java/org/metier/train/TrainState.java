@@ -1,15 +1,18 @@
 package org.metier.train;
 
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+
 /**
- * All that the next round depends on; what a checkpoint holds. Workers keep nothing.
+ * All that the next round depends on beside what workers keep for themselves; what a checkpoint
+ * holds.
  *
  * @param round rounds finished
  * @param step optimiser steps finished, of each worker
  * @param position sequences consumed, over all workers and epochs
  * @param momentSteps updates that the moments have seen
- * @param values parameters
- * @param firstMoment Adam's m
- * @param secondMoment Adam's v
+ * @param blocks parameters, and what else the run's {@link Block.Plan} gives to the driver
  * @param frequencies of the last round
  */
 public record TrainState(
@@ -17,17 +20,19 @@ public record TrainState(
     long step,
     long position,
     long momentSteps,
-    float[] values,
-    float[] firstMoment,
-    float[] secondMoment,
+    Map<Block, float[]> blocks,
     GlobalFrequencies frequencies) {
 
-  float[] block(int block) {
-    return switch (block) {
-      case 0 -> values;
-      case 1 -> firstMoment;
-      case 2 -> secondMoment;
-      default -> throw new IllegalArgumentException("no block " + block);
-    };
+  /** Before the first round: all but the parameters is zero. */
+  static TrainState initial(float[] values, List<Block> blocks) {
+    Map<Block, float[]> initial = new EnumMap<>(Block.class);
+    blocks.forEach(block -> initial.put(block, new float[values.length]));
+    initial.put(Block.VALUE, values);
+    return new TrainState(0, 0, 0, 0, initial, GlobalFrequencies.none());
+  }
+
+  /** The parameters. */
+  float[] values() {
+    return blocks.get(Block.VALUE);
   }
 }

@@ -90,13 +90,16 @@ public final class Training {
             manifest,
             new SerializableConfiguration(hadoop));
     try (var averaging =
-        new ParameterAveraging(JavaSparkContext.fromSparkContext(spark.sparkContext()), plan)) {
+        new ParameterAveraging(
+            JavaSparkContext.fromSparkContext(spark.sparkContext()),
+            plan,
+            run.newestCheckpoint())) {
       while (state.round() < config.rounds()) {
         ParameterAveraging.Round round = averaging.runRound(state);
         state = round.state();
         history.add(round.metrics());
         if (state.round() % config.checkpointEvery() == 0 || state.round() == config.rounds()) {
-          commit(manifest, state, history);
+          commit(manifest, state, averaging.resident(), history);
         }
         listener.roundFinished(history.get(history.size() - 1));
       }
@@ -147,11 +150,11 @@ public final class Training {
       Parameters.initialize(parameters, model, kernels, config.seed());
       kernels.download(values, 0, parameters.block(Role.VALUE));
     }
-    float[] zeros = new float[layout.size()];
-    return new TrainState(0, 0, 0, 0, values, zeros, zeros.clone(), GlobalFrequencies.none());
+    return TrainState.initial(values, Block.Plan.of(config).ofState());
   }
 
-  private void commit(ShardManifest manifest, TrainState state, List<RoundMetrics> history)
+  private void commit(
+      ShardManifest manifest, TrainState state, ResidentBlocks resident, List<RoundMetrics> history)
       throws IOException {
     long began = System.nanoTime();
     Checkpoint.Header header =
@@ -165,7 +168,7 @@ public final class Training {
             config,
             manifest.tokenizerSha256(),
             state.frequencies());
-    Checkpoint.write(run, header, state, history);
+    Checkpoint.write(run, header, state, resident::write, history);
     Checkpoint.prune(run, config.keepCheckpoints());
     new TrainTables(spark, run).write(runId, history);
     int last = history.size() - 1;

@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import org.junit.jupiter.api.Test;
 import org.metier.engine.kernel.Kernels;
 import org.metier.engine.kernel.Precision;
+import org.metier.engine.tensor.Tensor;
 import org.metier.train.EngineConfig.Backend;
 
 class EngineConfigTest {
@@ -21,15 +22,19 @@ class EngineConfigTest {
     }
   }
 
-  /** This module has no ND4J on its class path, as an executor may have none. */
+  /** The test's class path has ND4J, for dl4j-spark's reducer. */
   @Test
-  void nd4jIsOpenedInItsPrecisionOrSaysWhatToAdd() {
+  void nd4jIsOpenedInItsPrecision() {
+    float third = 1f / 3;
     for (Precision precision : Precision.values()) {
-      EngineConfig nd4j = new EngineConfig(Backend.ND4J, precision);
-      assertThatThrownBy(() -> nd4j.open(1))
-          .isInstanceOf(IllegalStateException.class)
-          .hasMessageStartingWith("backend nd4j: ")
-          .hasMessageContaining("add org.nd4j:nd4j-native");
+      try (Kernels nd4j = new EngineConfig(Backend.ND4J, precision).open(1)) {
+        assertThat(nd4j.name()).isEqualTo("nd4j");
+        Tensor one = new Tensor(nd4j.allocate(1), 0, 1);
+        nd4j.upload(one, new double[] {1.0 / 3}, 0);
+        double[] kept = new double[1];
+        nd4j.download(kept, 0, one);
+        assertThat(kept[0]).isEqualTo(precision == Precision.DOUBLE ? 1.0 / 3 : third);
+      }
     }
   }
 

@@ -2,11 +2,10 @@ package org.metier.train;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
+import static org.metier.train.TrainFixture.selections;
 
 import java.util.List;
 import org.junit.jupiter.api.Test;
-import org.metier.train.TrainConfig.Balance;
-import org.metier.train.TrainConfig.LayerReduction;
 import org.metier.train.TrainConfig.Window;
 
 /** Identities of the balance windows. */
@@ -17,8 +16,8 @@ class FrequencySyncTest {
   @Test
   void microBatchIsTheBatchAlone() {
     FrequencySync sync = sync(Window.MICRO_BATCH, 4, lastRound(BATCH, BATCH), 0);
-    assertThat(sync.frequencies(BATCH)[0]).containsExactly(.75, .25, 0, 0);
-    assertThat(sync.frequencies(BATCH)[1]).containsExactly(.125, .125, .125, .625);
+    assertThat(sync.frequencies(selections(BATCH))[0]).containsExactly(.75, .25, 0, 0);
+    assertThat(sync.frequencies(selections(BATCH))[1]).containsExactly(.125, .125, .125, .625);
   }
 
   @Test
@@ -26,7 +25,8 @@ class FrequencySyncTest {
     long[][] other = {{0, 0, 4, 4}, {8, 0, 0, 0}};
     FrequencySync sync = sync(Window.ROUND_STALE, 4, lastRound(BATCH, other), 1);
     for (int i = 0; i < 3; i++) {
-      assertThat(sync.frequencies(BATCH)[0]).containsExactly(6 / 16., 2 / 16., .25, .25);
+      assertThat(sync.frequencies(selections(BATCH))[0])
+          .containsExactly(6 / 16., 2 / 16., .25, .25);
     }
   }
 
@@ -35,7 +35,7 @@ class FrequencySyncTest {
     long[][] other = {{0, 0, 4, 4}, {8, 0, 0, 0}};
     FrequencySync sync = sync(Window.ROUND, 3, lastRound(BATCH, other), 0);
     for (int i = 0; i < 5; i++) {
-      assertThat(sync.frequencies(BATCH)[0])
+      assertThat(sync.frequencies(selections(BATCH))[0])
           .containsExactly(new double[] {6 / 16., 2 / 16., .25, .25}, within(EXACT));
     }
   }
@@ -44,7 +44,7 @@ class FrequencySyncTest {
   void roundWithOneWorkerAndOneRecentBatchIsExact() {
     FrequencySync sync = sync(Window.ROUND, 1, lastRound(BATCH), 0);
     long[][] now = {{0, 1, 3, 4}, {2, 2, 2, 2}};
-    assertThat(sync.frequencies(now)[0])
+    assertThat(sync.frequencies(selections(now))[0])
         .containsExactly(new double[] {0, .125, .375, .5}, within(EXACT));
   }
 
@@ -55,7 +55,7 @@ class FrequencySyncTest {
     FrequencySync sync = sync(Window.ROUND, 1, lastRound(own, other), 0);
     // The worker moves 1/4 of its load from expert 0 to 1: so does its picture of everyone.
     long[][] now = {{2, 6, 0, 0}, {2, 2, 2, 2}};
-    assertThat(sync.frequencies(now)[0])
+    assertThat(sync.frequencies(selections(now))[0])
         .containsExactly(new double[] {0, .5, .25, .25}, within(EXACT));
   }
 
@@ -65,9 +65,9 @@ class FrequencySyncTest {
     long[][] first = {{8, 0, 0, 0}};
     long[][] second = {{0, 8, 0, 0}};
     long[][] third = {{0, 0, 8, 0}};
-    assertThat(sync.frequencies(first)[0]).containsExactly(1, 0, 0, 0);
-    assertThat(sync.frequencies(second)[0]).containsExactly(.5, .5, 0, 0);
-    assertThat(sync.frequencies(third)[0]).containsExactly(0, .5, .5, 0);
+    assertThat(sync.frequencies(selections(first))[0]).containsExactly(1, 0, 0, 0);
+    assertThat(sync.frequencies(selections(second))[0]).containsExactly(.5, .5, 0, 0);
+    assertThat(sync.frequencies(selections(third))[0]).containsExactly(0, .5, .5, 0);
   }
 
   @Test
@@ -87,7 +87,8 @@ class FrequencySyncTest {
   }
 
   private static FrequencySync sync(Window window, int n, GlobalFrequencies last, int worker) {
-    return FrequencySync.of(new Balance(window, 1, LayerReduction.MEAN, n, 0), last, worker);
+    TrainConfig config = TrainFixture.train("", 2, 1, 1, 1, TrainFixture.balance(window, n));
+    return FrequencySync.of(config, 1, last, worker, CountExchange.alone());
   }
 
   private static GlobalFrequencies lastRound(long[][]... countsByWorker) {

@@ -13,6 +13,8 @@ import org.metier.train.SliceReduce.Contribution;
 
 class SliceReduceTest {
   private static final int SIZE = 1001;
+  private static final List<Block> BLOCKS =
+      List.of(Block.VALUE, Block.FIRST_MOMENT, Block.SECOND_MOMENT);
 
   @Test
   void oneWorkersMeanIsItsOwnBits() {
@@ -48,14 +50,14 @@ class SliceReduceTest {
   void slicesCoverEveryBlockOnceAndStaySmall() {
     for (int size : new int[] {1, 7, 1000, 4096}) {
       for (int parallelism : new int[] {1, 2, 5, 64}) {
-        ParameterSlices cut = ParameterSlices.cut(3, size, 256, parallelism);
+        ParameterSlices cut = ParameterSlices.cut(BLOCKS, size, 256, parallelism);
         int[][] covered = new int[3][size];
         for (int id = 0; id < cut.slices().size(); id++) {
           Slice slice = cut.slices().get(id);
           assertThat(slice.id()).isEqualTo(id);
           assertThat(slice.count() * Float.BYTES).isBetween(4, 256);
           for (int i = slice.from(); i < slice.from() + slice.count(); i++) {
-            covered[slice.block()][i]++;
+            covered[BLOCKS.indexOf(slice.block())][i]++;
           }
         }
         for (int[] block : covered) {
@@ -63,6 +65,13 @@ class SliceReduceTest {
         }
       }
     }
+  }
+
+  @Test
+  void twoHundredMillionParametersTravelInSlicesOfAtMostSixtyFourMebibytes() {
+    ParameterSlices cut = ParameterSlices.cut(BLOCKS, 200_000_000, 64 << 20, 2);
+    assertThat(cut.slices()).allMatch(slice -> slice.bytes() <= 64 << 20);
+    assertThat(cut.slices().stream().mapToLong(Slice::bytes).sum()).isEqualTo(3 * 800_000_000L);
   }
 
   private static float[] draw(long seed) {

@@ -4,14 +4,21 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import org.apache.spark.sql.SparkSession;
 import org.metier.engine.kernel.Precision;
+import org.metier.engine.kernel.Routing;
 import org.metier.model.ModelConfig;
 import org.metier.prep.Preparation;
 import org.metier.prep.PrepareConfig;
 import org.metier.prep.Progress;
+import org.metier.train.AveragingConfig.Diloco;
+import org.metier.train.AveragingConfig.Fedspeed;
+import org.metier.train.AveragingConfig.Outer;
+import org.metier.train.AveragingConfig.Reduction;
+import org.metier.train.TrainConfig.Accumulation;
 import org.metier.train.TrainConfig.Balance;
 import org.metier.train.TrainConfig.LayerReduction;
 import org.metier.train.TrainConfig.Moments;
@@ -34,10 +41,13 @@ final class TrainFixture {
     if (session == null) {
       session =
           SparkSession.builder()
-              .master("local[2]")
+              .master("local[2,4]") // a task may fail three times
               .appName("metier-train-tests")
               .config("spark.ui.enabled", "false")
               .config("spark.sql.shuffle.partitions", "2")
+              // what Spark stores may leave the heap for the disk; what ReduceBenchmark needs may
+              // not
+              .config("spark.memory.fraction", "0.4")
               .getOrCreate();
       session.sparkContext().setLogLevel("ERROR");
     }
@@ -80,19 +90,98 @@ final class TrainFixture {
   }
 
   static TrainConfig train(String data, int workers, int localSteps, int rounds, Window window) {
+    return train(data, workers, localSteps, rounds, 1, balance(window));
+  }
+
+  static TrainConfig train(
+      String data, int workers, int localSteps, int rounds, int accumulation, Balance balance) {
+    return train(
+        data,
+        workers,
+        localSteps,
+        rounds,
+        accumulation,
+        balance,
+        Moments.AVERAGE,
+        averaging(Outer.MEAN));
+  }
+
+  static TrainConfig train(
+      String data,
+      int workers,
+      int localSteps,
+      int rounds,
+      Window window,
+      Moments moments,
+      AveragingConfig averaging) {
+    return train(data, workers, localSteps, rounds, 1, balance(window), moments, averaging);
+  }
+
+  static TrainConfig train(
+      String data,
+      int workers,
+      int localSteps,
+      int rounds,
+      int accumulation,
+      Balance balance,
+      Moments moments,
+      AveragingConfig averaging) {
     return new TrainConfig(
         data,
         workers,
         1,
         localSteps,
         4,
+        accumulation,
         rounds,
         2,
         3,
         1,
+        30,
         7,
-        new Optimizer(3e-3, 4, 0.1, 0.9, 0.95, 1e-8, 0.1, 1.0, Moments.AVERAGE),
-        new Balance(window, 0.02, LayerReduction.MEAN, 3, 1e-4));
+        new Optimizer(3e-3, 4, 0.1, 0.9, 0.95, 1e-8, 0.1, 1.0, moments),
+        balance,
+        averaging);
+  }
+
+  static Balance balance(Window window) {
+    return balance(window, 3);
+  }
+
+  static Balance balance(Window window, int recentBatches) {
+    return new Balance(
+        window,
+        0.02,
+        LayerReduction.MEAN,
+        recentBatches,
+        Accumulation.EXACT,
+        false,
+        0,
+        0,
+        window,
+        1e-4);
+  }
+
+  /** A micro-batch of one sequence, top-1, with these selections: [L][E]. */
+  static Selections selections(long[][] counts) {
+    Routing[] layers = new Routing[counts.length];
+    for (int l = 0; l < counts.length; l++) {
+      int tokens = (int) Arrays.stream(counts[l]).sum();
+      layers[l] = new Routing(tokens, counts[l].length, 1);
+      int token = 0;
+      for (int e = 0; e < counts[l].length; e++) {
+        for (int i = 0; i < counts[l][e]; i++) {
+          layers[l].expertOfSlot[token++] = e;
+        }
+      }
+      layers[l].sortByExpert(tokens);
+    }
+    return new Selections(layers, 1);
+  }
+
+  static AveragingConfig averaging(Outer outer) {
+    return new AveragingConfig(
+        outer, Reduction.SLICED, new Diloco(0.7, 0.9), new Fedspeed(10, 0.05, 1, true));
   }
 
   /** A listener that says nothing. */

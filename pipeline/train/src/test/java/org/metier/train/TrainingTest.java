@@ -245,8 +245,9 @@ class TrainingTest {
         ShardReader shards = new ShardReader(split, ShardManifest.read(split, hadoop), hadoop)) {
       TransformerLm lm = TransformerLm.forTraining(kernels, m, 4);
       Parameters.initialize(lm.parameters(), m, kernels, config.seed());
-      FrequencySync sync = FrequencySync.of(config.balance(), GlobalFrequencies.none(), 0);
-      LocalTrainer trainer = new LocalTrainer(kernels, lm, config, sync);
+      FrequencySync sync =
+          FrequencySync.of(config, 0, GlobalFrequencies.none(), 0, CountExchange.alone());
+      LocalTrainer trainer = new LocalTrainer(kernels, lm, config, sync, LocalCorrection.NONE);
       for (int step = 0; step < config.rounds(); step++) {
         int[][] arrays = new int[3][4 * length];
         for (int i = 0; i < 4; i++) {
@@ -255,7 +256,8 @@ class TrainingTest {
           System.arraycopy(s.tokens(), 1, arrays[1], i * length, length);
           System.arraycopy(s.documentStart(), 0, arrays[2], i * length, length);
         }
-        trainer.step(new Batch(4, length, arrays[0], arrays[1], arrays[2]), step, step + 1);
+        Batch batch = new Batch(4, length, arrays[0], arrays[1], arrays[2]);
+        trainer.step(List.of(batch), step, step + 1);
       }
       float[] values = new float[lm.parameters().layout().size()];
       kernels.download(values, 0, lm.parameters().block(Role.VALUE));

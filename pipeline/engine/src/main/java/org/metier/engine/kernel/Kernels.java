@@ -171,12 +171,14 @@ public interface Kernels extends AutoCloseable {
       boolean normalize);
 
   /**
-   * Gradient of the router: through the gates, through the mean probabilities P_e = (1/T) Σ_t
-   * p[t,e] that a balance loss reads, and of the z-loss {@code c · mean_t logsumexp(logits[t])²}.
+   * Gradient of the router: through the gates, through the mean probabilities that a balance loss
+   * reads, and of the z-loss {@code c · mean_t logsumexp(logits[t])²}. The means are P_s,e = (S/T)
+   * Σ p[t,e] over the s-th of S runs of T/S tokens: one run for a loss over the whole micro-batch,
+   * one per sequence for a loss over each sequence.
    *
    * @param dLogits [T, E], overwritten
    * @param dGates [T, k]
-   * @param meanProbabilityGradient [E] on the host: dLoss/dP_e
+   * @param meanProbabilityGradient [S·E] on the host: dLoss/dP_s,e; S divides T
    * @param zLossCoefficient c
    */
   void routeBackward(

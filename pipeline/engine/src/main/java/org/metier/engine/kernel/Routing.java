@@ -74,6 +74,33 @@ public final class Routing {
   }
 
   /**
+   * Adds the selections of each of S equal runs of tokens, [S·E], to {@code counts}.
+   *
+   * @throws IllegalArgumentException as {@link #runs}
+   */
+  public void addCounts(long[] counts) {
+    int slotsOfRun = rows() / runs(counts.length);
+    for (int slot = 0; slot < rows(); slot++) {
+      counts[slot / slotsOfRun * numExperts + expertOfSlot[slot]]++;
+    }
+  }
+
+  /**
+   * S, the equal runs of tokens that {@code length} = S·E numbers speak of.
+   *
+   * @throws IllegalArgumentException if that is not a whole number of runs of whole tokens
+   */
+  public int runs(int length) {
+    int runs = length / numExperts;
+    if (runs < 1 || runs * numExperts != length || tokens % runs != 0) {
+      throw new IllegalArgumentException(
+          "%d numbers are not one per expert (%d) and equal run of the %d tokens"
+              .formatted(length, numExperts, tokens));
+    }
+    return runs;
+  }
+
+  /**
    * Orders the slots by expert with a stable counting sort: fills {@link #offsets}, {@link
    * #slotOfRow} and {@link #rowOfSlot} from {@link #expertOfSlot}.
    */

@@ -1,5 +1,7 @@
 package org.metier.model.balance;
 
+import java.util.Arrays;
+
 /** Arithmetic on expert-selection counts and the shares f_e that they give. */
 public final class Frequencies {
   private Frequencies() {}
@@ -15,6 +17,30 @@ public final class Frequencies {
       frequency[e] = total == 0 ? 1.0 / counts.length : (double) counts[e] / total;
     }
     return frequency;
+  }
+
+  /** f of each of the runs that {@code counts} [S·E] hold; [S·E]. */
+  public static double[] ofRuns(long[] counts, int experts) {
+    double[] frequency = new double[counts.length];
+    for (int from = 0; from < counts.length; from += experts) {
+      double[] ofRun = of(Arrays.copyOfRange(counts, from, from + experts));
+      System.arraycopy(ofRun, 0, frequency, from, experts);
+    }
+    return frequency;
+  }
+
+  /**
+   * {@code (1 - share) · frequency + share · other}: a window with a little of another in it.
+   *
+   * @param frequency [S·E]
+   * @param other [E], the same for every run
+   */
+  public static double[] mix(double[] frequency, double[] other, double share) {
+    double[] mixed = new double[frequency.length];
+    for (int i = 0; i < mixed.length; i++) {
+      mixed[i] = (1 - share) * frequency[i] + share * other[i % other.length];
+    }
+    return mixed;
   }
 
   /**

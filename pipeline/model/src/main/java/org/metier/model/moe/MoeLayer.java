@@ -148,7 +148,8 @@ public final class MoeLayer {
   /**
    * Turns {@code dX} [T, d] from the gradient of this layer's output into that of its input.
    *
-   * @param meanProbabilityGradient [E] dLoss/dP_e of the balance loss
+   * @param meanProbabilityGradient [S·E] dLoss/dP_s,e of the balance loss over S equal runs of
+   *     tokens
    * @param zLossCoefficient weight of this layer's z-loss
    */
   public void backward(

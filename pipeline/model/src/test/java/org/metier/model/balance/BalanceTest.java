@@ -55,6 +55,38 @@ class BalanceTest {
   }
 
   @Test
+  void theSignalOfSeveralRunsIsTheMeanOfTheirs() {
+    AuxiliaryLoss loss = new AuxiliaryLoss(0.3);
+    double[] f = Frequencies.ofRuns(new long[] {6, 2, 0, 0, 1, 1, 1, 5}, 4);
+    assertThat(f).containsExactly(.75, .25, 0, 0, .125, .125, .125, .625);
+    double[] p = {.4, .3, .2, .1, .1, .1, .1, .7};
+    BalanceStrategy.Signal signal = loss.signal(f, p, 2);
+    // 0.3 · 4 · (.375 + .475) / 2, of f·P by hand
+    assertThat(signal.loss()).isCloseTo(0.51, within(EXACT));
+    for (int i = 0; i < 8; i++) {
+      double[] up = p.clone();
+      double[] down = p.clone();
+      up[i] += 1e-4;
+      down[i] -= 1e-4;
+      double difference = (loss.signal(f, up, 2).loss() - loss.signal(f, down, 2).loss()) / 2e-4;
+      assertThat(signal.gradient()[i]).isCloseTo(difference, within(1e-10));
+    }
+    double[] one = {.5, .3, .2, 0};
+    double[] mean = {.4, .3, .2, .1};
+    assertThat(loss.signal(one, mean, 1).gradient())
+        .containsExactly(loss.signal(one, mean).gradient());
+  }
+
+  @Test
+  void aMixIsAShareOfEach() {
+    double[] f = {1, 0, 0, 1};
+    double[] micro = {.5, .5};
+    assertThat(Frequencies.mix(f, micro, 0.5)).containsExactly(.75, .25, .25, .75);
+    assertThat(Frequencies.mix(f, micro, 0)).containsExactly(f);
+    assertThat(Frequencies.mix(f, micro, 1)).containsExactly(.5, .5, .5, .5);
+  }
+
+  @Test
   void frequenciesSumToOneAndAreUniformWhenNothingWasCounted() {
     assertThat(Frequencies.of(new long[] {2, 1, 1, 0})).containsExactly(.5, .25, .25, 0);
     assertThat(Frequencies.of(new long[4])).containsOnly(.25);

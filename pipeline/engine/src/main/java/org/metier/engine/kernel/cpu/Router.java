@@ -175,6 +175,7 @@ final class Router {
     float[] p = FloatStorage.of(probabilities);
     float[] g = FloatStorage.of(gates);
     float[] z = FloatStorage.of(logits);
+    int run = tokens / routing.runs(meanProbabilityGradient.length);
     double zScale = 2 * zLossCoefficient / tokens;
     team.forRows(
         tokens,
@@ -185,8 +186,9 @@ final class Router {
             int pRow = probabilities.offset() + t * experts;
             int zRow = logits.offset() + t * experts;
             // First dLoss/dp, then through the softmax: dz = p (dp - Σ p dp).
+            int mean = t / run * experts;
             for (int e = 0; e < experts; e++) {
-              dZ[row + e] = (float) (meanProbabilityGradient[e] / tokens);
+              dZ[row + e] = (float) (meanProbabilityGradient[mean + e] / run);
             }
             int gRow = gates.offset() + t * k;
             int dGRow = dGates.offset() + t * k;

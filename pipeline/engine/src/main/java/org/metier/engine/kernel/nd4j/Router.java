@@ -110,10 +110,12 @@ final class Router {
     int experts = routing.numExperts();
     try (Temporaries t = new Temporaries()) {
       INDArray p = Views.of(probabilities);
+      int runs = routing.runs(meanProbabilityGradient.length);
+      int run = tokens / runs;
       INDArray ofMeans =
-          t.keep(Transfer.fromHost(meanProbabilityGradient, p.dataType(), 1, experts));
+          t.keep(Transfer.fromHost(meanProbabilityGradient, p.dataType(), runs, 1, experts));
       INDArray dP = t.zeros(p.dataType(), tokens, experts);
-      dP.addi(ofMeans.divi(tokens));
+      dP.reshape(runs, run, experts).addi(ofMeans.divi(run));
       if (!normalize) {
         addToChosen(t, dP, t.copy(Views.of(dGates)), routing);
       }

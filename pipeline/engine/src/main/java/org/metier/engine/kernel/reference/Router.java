@@ -9,9 +9,10 @@ import org.metier.engine.kernel.Routing;
  * in Wang et al., arXiv 2408.15664.
  *
  * <p>The choice is constant for differentiation. With p = softmax(z): {@code dz_e = p_e (dp_e - Σ_i
- * p_i dp_i)}, where dp collects dLoss/dP_e / T and, if the gates are not normalised, the gates'
- * gradients. Normalised gates g are a softmax over the chosen logits alone, so that {@code dz_j +=
- * g_j (dg_j - Σ_i g_i dg_i)} for the chosen j. The z-loss adds {@code 2 c/T · logsumexp(z) · p_e}.
+ * p_i dp_i)}, where dp collects dLoss/dP_e over the tokens of that mean and, if the gates are not
+ * normalised, the gates' gradients. Normalised gates g are a softmax over the chosen logits alone,
+ * so that {@code dz_j += g_j (dg_j - Σ_i g_i dg_i)} for the chosen j. The z-loss adds {@code 2 c/T
+ * · logsumexp(z) · p_e}.
  */
 final class Router {
   private Router() {}
@@ -98,14 +99,13 @@ final class Router {
     int topK = routing.topK();
     dLogits.requireShape(op + " dLogits", tokens, experts);
     dGates.requireShape(op + " dGates", tokens, topK);
-    HostArrays.requireLength(
-        op + " meanProbabilityGradient", meanProbabilityGradient.length, experts);
+    int run = tokens / routing.runs(meanProbabilityGradient.length);
     dLogits.requireDisjoint(op + " dLogits", dGates, probabilities, gates, logits);
 
     for (int t = 0; t < tokens; t++) {
       double[] dProbability = new double[experts];
       for (int e = 0; e < experts; e++) {
-        dProbability[e] = meanProbabilityGradient[e] / tokens;
+        dProbability[e] = meanProbabilityGradient[t / run * experts + e] / run;
       }
       if (!normalize) {
         for (int j = 0; j < topK; j++) {

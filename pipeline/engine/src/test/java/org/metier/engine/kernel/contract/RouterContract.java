@@ -1,6 +1,8 @@
 package org.metier.engine.kernel.contract;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -122,6 +124,18 @@ interface RouterContract extends Contract {
         normalize,
         meanProbabilityGradient,
         0.3 * tokens);
+    for (int runs : new int[] {tokens, smallestDivisor(tokens)}) {
+      k.routeBackward(
+          trial.output("dLogits of %d runs' means".formatted(runs), tokens, experts),
+          dGates,
+          probabilities,
+          gates,
+          routing,
+          logits,
+          normalize,
+          trial.doubles(runs * experts),
+          0.3 * tokens);
+    }
     k.routeBackward(
         trial.output("dLogits of the gates alone", tokens, experts),
         dGates,
@@ -132,5 +146,57 @@ interface RouterContract extends Contract {
         normalize,
         new double[experts],
         0);
+  }
+
+  /** Means over runs of tokens are those over all tokens if every run has the same gradient. */
+  @Test
+  default void equalRunsAreOneRun() {
+    Trial.run(
+        candidate(),
+        1,
+        trial -> {
+          Kernels k = trial.kernels();
+          int tokens = 12;
+          int experts = 5;
+          Routing routing = Routings.used(tokens, experts, 2);
+          Tensor logits = trial.input("logits", trial.normals(tokens * experts), tokens, experts);
+          Tensor probabilities = trial.output("probabilities", tokens, experts);
+          Tensor gates = trial.output("gates", tokens, 2);
+          Tensor dGates = trial.input("dGates", tokens, 2);
+          k.route(probabilities, gates, routing, logits, new double[experts], true);
+          double[] ofAll = trial.doubles(experts);
+          double[] ofRuns = new double[3 * experts];
+          for (int i = 0; i < ofRuns.length; i++) {
+            ofRuns[i] = ofAll[i % experts] / 3;
+          }
+          Tensor one = trial.output("one run", tokens, experts);
+          Tensor three = trial.output("three runs", tokens, experts);
+          k.routeBackward(one, dGates, probabilities, gates, routing, logits, true, ofAll, 0);
+          k.routeBackward(three, dGates, probabilities, gates, routing, logits, true, ofRuns, 0);
+          // Two roundings more per element, of numbers of order 1.
+          assertThat(trial.read(three)).containsExactly(trial.read(one), within(1e-6));
+          assertThatThrownBy(
+                  () ->
+                      k.routeBackward(
+                          one,
+                          dGates,
+                          probabilities,
+                          gates,
+                          routing,
+                          logits,
+                          true,
+                          new double[5 * experts],
+                          0))
+              .isInstanceOf(IllegalArgumentException.class)
+              .hasMessageContaining("equal run of the 12 tokens");
+        });
+  }
+
+  private static int smallestDivisor(int n) {
+    int divisor = 2;
+    while (divisor < n && n % divisor != 0) {
+      divisor++;
+    }
+    return Math.min(divisor, n);
   }
 }

@@ -129,6 +129,14 @@ final class Trial {
     return values;
   }
 
+  double[] doubles(int length) {
+    double[] values = new double[length];
+    for (int i = 0; i < length; i++) {
+      values[i] = random.nextGaussian();
+    }
+    return values;
+  }
+
   /** Multiples of 1/64 in [-4, 4): sums of a few are exact in float, and ties do occur. */
   float[] sixtyFourths(int length) {
     float[] values = new float[length];
