@@ -47,17 +47,6 @@ interface Rows {
       int wOffset,
       int n);
 
-  /** {@code out = factor · x}; returns Σ x·y. */
-  float scaleIntoAndDot(
-      float[] out,
-      int outOffset,
-      float factor,
-      float[] x,
-      int xOffset,
-      float[] y,
-      int yOffset,
-      int n);
-
   /**
    * One row of the backward pass of RMS norm: adds to {@code dX} and to {@code dW}.
    *

@@ -124,24 +124,6 @@ final class ScalarRows implements Rows {
   }
 
   @Override
-  public float scaleIntoAndDot(
-      float[] out,
-      int outOffset,
-      float factor,
-      float[] x,
-      int xOffset,
-      float[] y,
-      int yOffset,
-      int n) {
-    float sum = 0;
-    for (int i = 0; i < n; i++) {
-      sum = Math.fma(x[xOffset + i], y[yOffset + i], sum);
-      out[outOffset + i] = factor * x[xOffset + i];
-    }
-    return sum;
-  }
-
-  @Override
   public void rmsNormBackward(
       float[] dX,
       int dXOffset,

@@ -177,33 +177,6 @@ final class VectorRows implements Rows {
   }
 
   @Override
-  public float scaleIntoAndDot(
-      float[] out,
-      int outOffset,
-      float factor,
-      float[] x,
-      int xOffset,
-      float[] y,
-      int yOffset,
-      int n) {
-    int end = whole(n);
-    FloatVector dot = zero(SPECIES);
-    for (int i = 0; i < end; i += LANES) {
-      FloatVector lanes = fromArray(SPECIES, x, xOffset + i);
-      dot = lanes.fma(fromArray(SPECIES, y, yOffset + i), dot);
-      lanes.mul(factor).intoArray(out, outOffset + i);
-    }
-    float[] sums = LANES_OF_SUM.get();
-    dot.intoArray(sums, 0);
-    float sum = sum(sums);
-    return end == n
-        ? sum
-        : sum
-            + TAIL.scaleIntoAndDot(
-                out, outOffset + end, factor, x, xOffset + end, y, yOffset + end, n - end);
-  }
-
-  @Override
   public void rmsNormBackward(
       float[] dX,
       int dXOffset,
