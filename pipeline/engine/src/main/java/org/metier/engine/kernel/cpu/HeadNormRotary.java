@@ -11,12 +11,14 @@ final class HeadNormRotary {
 
   private final Team team;
   private final Rows rows;
+  private final NormRows norms;
   private final Scratch scratch;
   private Angles angles = new Angles(0, 0, 0, new float[0]);
 
   HeadNormRotary(Team team, Rows rows) {
     this.team = team;
     this.rows = rows;
+    this.norms = rows.norms();
     this.scratch = new Scratch(team);
   }
 
@@ -79,7 +81,7 @@ final class HeadNormRotary {
             int q = t * width;
             int k = q + shape.queryWidth();
             int scale = inverse0 + t * normed;
-            rows.normRotate(
+            norms.normRotate(
                 o,
                 o0 + q,
                 inverse,
@@ -93,7 +95,7 @@ final class HeadNormRotary {
                 headDim / 2,
                 shape.heads(),
                 epsilon);
-            rows.normRotate(
+            norms.normRotate(
                 o,
                 o0 + k,
                 inverse,
@@ -154,7 +156,7 @@ final class HeadNormRotary {
             int q = t * width;
             int k = q + shape.queryWidth();
             int scale = inverse0 + t * normed;
-            rows.normRotateBackward(
+            norms.normRotateBackward(
                 dIn,
                 dIn0 + q,
                 partial,
@@ -171,7 +173,7 @@ final class HeadNormRotary {
                 table,
                 headDim / 2,
                 shape.heads());
-            rows.normRotateBackward(
+            norms.normRotateBackward(
                 dIn,
                 dIn0 + k,
                 partial,

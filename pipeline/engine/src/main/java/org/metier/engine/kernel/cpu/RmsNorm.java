@@ -10,11 +10,13 @@ final class RmsNorm {
 
   private final Team team;
   private final Rows rows;
+  private final NormRows norms;
   private final Scratch scratch;
 
   RmsNorm(Team team, Rows rows) {
     this.team = team;
     this.rows = rows;
+    this.norms = rows.norms();
     this.scratch = new Scratch(team);
   }
 
@@ -71,7 +73,7 @@ final class RmsNorm {
           Arrays.fill(partial, sums, sums + width, 0);
           for (int t = from; t < to; t++) {
             int row = t * width;
-            rows.rmsNormBackward(
+            norms.rmsNormBackward(
                 dIn,
                 dIn0 + row,
                 partial,

@@ -15,8 +15,9 @@ import org.metier.engine.tensor.Tensor;
  * What the machine gives at best, through the same seam as everything else: the yardstick of a
  * profile, measured in the same run.
  *
- * @param flopsPerSecond of large matrix products ({@link Kernels#linear}), one on each thread at
- *     the same time
+ * @param flopsPerSecond of large matrix products, one on each thread at the same time; the better
+ *     of {@link Kernels#linear} and {@link Kernels#linearWeightGradient}, which a backend may cut
+ *     differently
  * @param elementsPerSecond read or written by large vector updates ({@link Kernels#addScaled}: each
  *     number of the target is read and written, each of the source read), one on each thread at the
  *     same time
@@ -47,28 +48,26 @@ public record MachinePeak(double flopsPerSecond, double elementsPerSecond) {
     ExecutorService pool = Executors.newFixedThreadPool(threads);
     try {
       List<Callable<Span>> products = new ArrayList<>();
+      List<Callable<Span>> transposed = new ArrayList<>();
       List<Callable<Span>> updates = new ArrayList<>();
       for (int thread = 0; thread < threads; thread++) {
         Kernels own = oneThread.get();
         kernels.add(own);
-        products.add(timed(product(own)));
+        Tensor out = ones(own, PRODUCT, PRODUCT);
+        Tensor left = ones(own, PRODUCT, PRODUCT);
+        Tensor right = ones(own, PRODUCT, PRODUCT);
+        products.add(timed(() -> own.linear(out, left, right, false)));
+        transposed.add(timed(() -> own.linearWeightGradient(out, left, right)));
         updates.add(timed(update(own)));
       }
       double flops = 2.0 * PRODUCT * PRODUCT * PRODUCT * threads;
       double elements = 3.0 * VECTOR * threads;
-      return new MachinePeak(
-          flops / bestSeconds(pool, products), elements / bestSeconds(pool, updates));
+      double product = Math.min(bestSeconds(pool, products), bestSeconds(pool, transposed));
+      return new MachinePeak(flops / product, elements / bestSeconds(pool, updates));
     } finally {
       pool.shutdownNow();
       kernels.forEach(Kernels::close);
     }
-  }
-
-  private static Runnable product(Kernels kernels) {
-    Tensor out = ones(kernels, PRODUCT, PRODUCT);
-    Tensor x = ones(kernels, PRODUCT, PRODUCT);
-    Tensor w = ones(kernels, PRODUCT, PRODUCT);
-    return () -> kernels.linear(out, x, w, false);
   }
 
   private static Runnable update(Kernels kernels) {

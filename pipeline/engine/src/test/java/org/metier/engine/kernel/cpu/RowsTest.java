@@ -105,6 +105,7 @@ class RowsTest {
   @Test
   void noVectorCrossesACall() throws NoSuchFieldException {
     assertThat(vectorsIn(VectorRows.class)).isEmpty();
+    assertThat(vectorsIn(VectorNormRows.class)).isEmpty();
     // A class of which it is known finds the sieve tight.
     Class<?> species = VectorRows.class.getDeclaredField("SPECIES").getType();
     assertThat(vectorsIn(species)).contains("broadcast", "fromArray");
