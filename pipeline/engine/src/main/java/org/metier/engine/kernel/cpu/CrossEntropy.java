@@ -6,6 +6,10 @@ import org.metier.engine.tensor.Tensor;
 /**
  * Cross-entropy of the output layer. Logits exist for one tile of tokens at a time; loss, gradient
  * of the logits and both products of the backward pass are done while the tile is in cache.
+ *
+ * <p>The gradient of a row of logits is {@code scale / sum · (exp(logits - max) - sum · one-hot)}.
+ * Its factor is not multiplied into the row but into what is shorter: the row of x that meets it in
+ * one product, and the result of the other.
  */
 final class CrossEntropy {
   /** Most tokens of a tile. */
@@ -23,21 +27,35 @@ final class CrossEntropy {
   private final Team team;
   private final Rows rows;
   private final Blas blas;
-  private final Scratch scratch;
+  private final Scratch logitScratch;
+  private final Scratch rowScratch;
 
   CrossEntropy(Team team, Rows rows, Blas blas) {
     this.team = team;
     this.rows = rows;
     this.blas = blas;
-    this.scratch = new Scratch(team);
+    this.logitScratch = new Scratch(team);
+    this.rowScratch = new Scratch(team);
+  }
+
+  /**
+   * The tokens [from, from + count).
+   *
+   * @param logits [count, vocabulary]
+   * @param factors of each row's gradient; behind them {@code scaledX} [count, width]
+   */
+  private record Tile(
+      int from, int count, int vocabulary, int width, float[] logits, float[] factors) {
+    int scaledX() {
+      return count;
+    }
   }
 
   void loss(double[] losses, Tensor x, Tensor head, int[] targets) {
-    int tile = tile(head.rows());
-    for (int from = 0; from < x.rows(); from += tile) {
-      int count = Math.min(tile, x.rows() - from);
-      float[] logits = logits(x, head, from, count);
-      softmax(losses, logits, targets, from, count, head.rows(), false, 0);
+    int size = tile(head.rows());
+    for (int from = 0; from < x.rows(); from += size) {
+      Tile tile = logits(x, head, from, Math.min(size, x.rows() - from));
+      softmax(losses, tile, targets, x, 0);
     }
   }
 
@@ -51,25 +69,22 @@ final class CrossEntropy {
       double scale) {
     Shapes.sameSize(dX, x);
     Shapes.sameSize(dHead, head);
-    int tile = tile(head.rows());
-    for (int from = 0; from < x.rows(); from += tile) {
-      int count = Math.min(tile, x.rows() - from);
-      float[] logits = logits(x, head, from, count);
-      softmax(losses, logits, targets, from, count, head.rows(), true, (float) scale);
+    int size = tile(head.rows());
+    for (int from = 0; from < x.rows(); from += size) {
+      Tile tile = logits(x, head, from, Math.min(size, x.rows() - from));
+      softmax(losses, tile, targets, x, (float) scale);
       // Both products read the same logits' gradients and share one round of tasks: the halves of
       // the longer one, dX, come first.
-      int half = (count + 1) / 2;
-      int halves = Team.blocks(count, half);
-      int start = from;
+      int half = (tile.count + 1) / 2;
+      int halves = Team.blocks(tile.count, half);
       team.forEach(
-          halves + Team.blocks(head.rows(), COLUMNS),
+          halves + Team.blocks(tile.vocabulary, COLUMNS),
           (task, worker) -> {
             if (task < halves) {
               int first = task * half;
-              int last = Math.min(count, first + half);
-              inputGradient(dX, logits, head, start, first, last);
+              inputGradient(dX, tile, head, first, Math.min(tile.count, first + half));
             } else {
-              headGradient(dHead, logits, x, start, count, (task - halves) * COLUMNS);
+              headGradient(dHead, tile, (task - halves) * COLUMNS);
             }
           });
     }
@@ -79,11 +94,11 @@ final class CrossEntropy {
     return Math.max(16, Math.min(MAX_TILE, TILE_ELEMENTS / vocabulary));
   }
 
-  private float[] logits(Tensor x, Tensor head, int from, int count) {
+  private Tile logits(Tensor x, Tensor head, int from, int count) {
     int vocabulary = head.rows();
     int width = head.dim(1);
     Shapes.require(x, "input of the output layer", x.rows(), width);
-    float[] logits = scratch.shared((tile(vocabulary) + 1) * vocabulary);
+    float[] logits = logitScratch.shared((tile(vocabulary) + 1) * vocabulary);
     float[] in = FloatStorage.of(x);
     float[] w = FloatStorage.of(head);
     int in0 = x.offset() + from * width;
@@ -109,95 +124,91 @@ final class CrossEntropy {
                 logits,
                 first,
                 vocabulary));
-    return logits;
+    float[] factors = rowScratch.shared(tile(vocabulary) * (1 + width));
+    return new Tile(from, count, vocabulary, width, logits, factors);
   }
 
-  /**
-   * Losses of a tile; with {@code gradient} its logits become {@code scale (softmax - one-hot)}.
-   */
-  private void softmax(
-      double[] losses,
-      float[] logits,
-      int[] targets,
-      int from,
-      int count,
-      int vocabulary,
-      boolean gradient,
-      float scale) {
+  /** Losses of a tile; its logits become their gradients but for a factor, which goes to x. */
+  private void softmax(double[] losses, Tile tile, int[] targets, Tensor x, float scale) {
+    float[] logits = tile.logits;
+    float[] in = FloatStorage.of(x);
+    int width = tile.width;
     team.forRows(
-        count,
+        tile.count,
         SOFTMAX_ROWS,
         (first, last, worker) -> {
           for (int i = first; i < last; i++) {
-            int row = i * vocabulary;
-            int target = targets[from + i];
+            int row = i * tile.vocabulary;
+            int scaled = tile.scaledX() + i * width;
+            int target = targets[tile.from + i];
             if (target < 0) {
-              losses[from + i] = 0;
-              Arrays.fill(logits, row, row + vocabulary, 0);
+              losses[tile.from + i] = 0;
+              tile.factors[i] = 0;
+              Arrays.fill(logits, row, row + tile.vocabulary, 0);
+              Arrays.fill(tile.factors, scaled, scaled + width, 0);
               continue;
             }
-            if (target >= vocabulary) {
+            if (target >= tile.vocabulary) {
               throw new IllegalArgumentException(
-                  "target " + target + " is outside a vocabulary of " + vocabulary);
+                  "target " + target + " is outside a vocabulary of " + tile.vocabulary);
             }
             double chosen = logits[row + target];
-            float max = rows.max(logits, row, vocabulary);
-            float sum = rows.expAndSum(logits, row, max, vocabulary);
-            losses[from + i] = max + Math.log(sum) - chosen;
-            if (gradient) {
-              rows.scale(logits, row, scale / sum, vocabulary);
-              logits[row + target] -= scale;
-            }
+            float max = rows.max(logits, row, tile.vocabulary);
+            float sum = rows.expAndSum(logits, row, max, tile.vocabulary);
+            losses[tile.from + i] = max + Math.log(sum) - chosen;
+            logits[row + target] -= sum;
+            tile.factors[i] = scale / sum;
+            int token = x.offset() + (tile.from + i) * width;
+            rows.scaleInto(tile.factors, scaled, scale / sum, in, token, width);
           }
         });
   }
 
   /** dX of the tile's rows [first, last). */
-  private void inputGradient(
-      Tensor dX, float[] dLogits, Tensor head, int from, int first, int last) {
-    int vocabulary = head.rows();
-    int width = head.dim(1);
+  private void inputGradient(Tensor dX, Tile tile, Tensor head, int first, int last) {
+    float[] dIn = FloatStorage.of(dX);
+    int width = tile.width;
+    int target = dX.offset() + (tile.from + first) * width;
     blas.gemm(
         false,
         false,
         last - first,
         width,
-        vocabulary,
+        tile.vocabulary,
         1,
-        dLogits,
-        first * vocabulary,
-        vocabulary,
+        tile.logits,
+        first * tile.vocabulary,
+        tile.vocabulary,
         FloatStorage.of(head),
         head.offset(),
         width,
         0,
-        FloatStorage.of(dX),
-        dX.offset() + (from + first) * width,
+        dIn,
+        target,
         width);
+    for (int i = first; i < last; i++) {
+      rows.scale(dIn, target + (i - first) * width, tile.factors[i], width);
+    }
   }
 
   /** What the tile adds to the rows of dHead from {@code first} on. */
-  private void headGradient(
-      Tensor dHead, float[] dLogits, Tensor x, int from, int count, int first) {
-    int vocabulary = dHead.rows();
-    int width = dHead.dim(1);
-    int rowsOfHead = Math.min(COLUMNS, vocabulary - first);
+  private void headGradient(Tensor dHead, Tile tile, int first) {
     blas.gemm(
         true,
         false,
-        rowsOfHead,
-        width,
-        count,
+        Math.min(COLUMNS, tile.vocabulary - first),
+        tile.width,
+        tile.count,
         1,
-        dLogits,
+        tile.logits,
         first,
-        vocabulary,
-        FloatStorage.of(x),
-        x.offset() + from * width,
-        width,
+        tile.vocabulary,
+        tile.factors,
+        tile.scaledX(),
+        tile.width,
         1,
         FloatStorage.of(dHead),
-        dHead.offset() + first * width,
-        width);
+        dHead.offset() + first * tile.width,
+        tile.width);
   }
 }
