@@ -13,6 +13,9 @@ public final class TrainingProgress {
   /** On narrower terminals the numbers need the line for themselves. */
   private static final int COLUMNS_WITH_BAR = 104;
 
+  /** On narrower terminals a validation's loss takes the balance loss's place. */
+  private static final int COLUMNS_WITH_BALANCE = 92;
+
   private record Mark(long nanos, long tokens) {}
 
   private final StatusLine status;
@@ -81,19 +84,22 @@ public final class TrainingProgress {
     double left = (rounds - round) * seconds / (recent.size() - 1);
     String held =
         validation.isPresent()
-            ? String.format(Locale.ROOT, "  validation %.3f", validation.getAsDouble())
+            ? String.format(Locale.ROOT, "  val %.3f", validation.getAsDouble())
             : "";
+    boolean crowded =
+        status.interactive() && validation.isPresent() && status.columns() < COLUMNS_WITH_BALANCE;
+    String evenness = crowded ? "" : String.format(Locale.ROOT, "  balance %.2f", balance);
     boolean wide = status.interactive() && status.columns() >= COLUMNS_WITH_BAR + held.length();
     String bar = wide ? "  " + ProgressBar.bar((double) round / rounds, BAR_WIDTH) : "";
     return String.format(
         Locale.ROOT,
-        "round %d/%d%s  loss %.3f%s  balance %.2f  maxvio %.2f  %s tok/s  %s left",
+        "round %d/%d%s  loss %.3f%s%s  maxvio %.2f  %s tok/s  %s left",
         round,
         rounds,
         bar,
         loss,
         held,
-        balance,
+        evenness,
         maxVio,
         Quantity.count(speed),
         Quantity.duration(left));

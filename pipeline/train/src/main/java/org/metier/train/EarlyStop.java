@@ -41,11 +41,8 @@ public record EarlyStop(int patience, double minDelta) implements Serializable {
     }
     Validation.Result last = validations.get(validations.size() - 1);
     return Optional.of(
-        "stopped early after round %d: %d validations in a row (train.earlyStop.patience) are not below the loss of round %d, %.4f"
-            .formatted(
-                validations.get(validations.size() - 1).round(),
-                without,
-                best.round(),
-                best.loss()));
+        "stopped early after round %d: no validation since round %d was below its loss of %.4f"
+                .formatted(last.round(), best.round(), best.loss())
+            + " (%d in a row, train.earlyStop.patience is %d)".formatted(without, patience));
   }
 }

@@ -1,6 +1,7 @@
 package org.metier.train;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -262,7 +263,11 @@ public final class Training {
       }
       throw new RunStorageException(
           "%s: round %d could not be saved: %s; %s"
-              .formatted(run.root(), state.round(), reason.get(), kept("go on with --resume")),
+              .formatted(
+                  run.root(),
+                  state.round(),
+                  reason.get(),
+                  kept("mend that and go on with --resume")),
           e);
     }
   }
@@ -284,7 +289,12 @@ public final class Training {
         run.newestCheckpoint().map(RunDirectory::roundOf).equals(Optional.of(before.round()));
     if (before.round() > 0 && !saved) {
       try {
-        saving(before, () -> write(before, resident, history));
+        saving(
+            before,
+            () -> {
+              write(before, resident, history);
+              new TrainTables(spark, run).write(runId, history.rounds());
+            });
       } catch (RunStorageException e) {
         diverged.addSuppressed(e);
       }
@@ -294,10 +304,15 @@ public final class Training {
   }
 
   private String kept(String advice) {
-    String newest =
-        run.newestCheckpoint()
-            .map(checkpoint -> "the checkpoint " + checkpoint.getName() + " is kept")
-            .orElse("there is no checkpoint yet");
+    String newest;
+    try {
+      newest =
+          run.newestCheckpoint()
+              .map(checkpoint -> "the checkpoint " + checkpoint.getName() + " is kept")
+              .orElse("there is no checkpoint yet");
+    } catch (UncheckedIOException e) {
+      newest = "its checkpoints cannot be read now";
+    }
     return newest + ", " + advice;
   }
 

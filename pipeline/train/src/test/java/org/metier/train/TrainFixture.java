@@ -174,19 +174,34 @@ final class TrainFixture {
 
   /** The same run under another optimiser. */
   static TrainConfig with(TrainConfig c, Optimizer optimizer) {
-    return with(c, optimizer, c.validateEvery(), c.validationSequences(), c.earlyStop());
+    return with(
+        c,
+        c.rounds(),
+        c.checkpointEvery(),
+        c.keepCheckpoints(),
+        optimizer,
+        c.validateEvery(),
+        c.earlyStop());
   }
 
   /** The same run with validations. */
   static TrainConfig validated(TrainConfig c, int every, EarlyStop earlyStop) {
-    return with(c, c.optimizer(), every, c.validationSequences(), earlyStop);
+    return with(
+        c, c.rounds(), c.checkpointEvery(), c.keepCheckpoints(), c.optimizer(), every, earlyStop);
+  }
+
+  /** The same run with other checkpoints. */
+  static TrainConfig saved(TrainConfig c, int rounds, int every, int keep) {
+    return with(c, rounds, every, keep, c.optimizer(), c.validateEvery(), c.earlyStop());
   }
 
   private static TrainConfig with(
       TrainConfig c,
+      int rounds,
+      int checkpointEvery,
+      int keepCheckpoints,
       Optimizer optimizer,
       int validateEvery,
-      int validationSequences,
       EarlyStop earlyStop) {
     return new TrainConfig(
         c.data(),
@@ -195,9 +210,9 @@ final class TrainFixture {
         c.localSteps(),
         c.batchSequences(),
         c.accumulationSteps(),
-        c.rounds(),
-        c.checkpointEvery(),
-        c.keepCheckpoints(),
+        rounds,
+        checkpointEvery,
+        keepCheckpoints,
         c.sliceMegabytes(),
         c.exchangeTimeoutSeconds(),
         c.seed(),
@@ -205,7 +220,7 @@ final class TrainFixture {
         c.balance(),
         c.averaging(),
         validateEvery,
-        validationSequences,
+        c.validationSequences(),
         earlyStop);
   }
 
