@@ -109,7 +109,7 @@ class ProgressTest {
           .endsWith(
               "\rround 15/60  loss 4.312  val 4.400"
                   + balance
-                  + "  maxvio 0.41  3.2k tok/s  1:52 left\033[K");
+                  + "  maxvio 0.41  3.2k tok/s  1:53 left\033[K");
     }
   }
 

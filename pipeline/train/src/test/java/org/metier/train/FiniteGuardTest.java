@@ -37,7 +37,7 @@ import org.metier.train.TrainConfig.Moments;
 import org.metier.train.TrainConfig.Window;
 
 /** NaN and Inf on real local Spark: refused, run once more, and then the end. */
-@Timeout(120)
+@Timeout(600) // a hang, and not a busy machine
 class FiniteGuardTest {
   @TempDir static Path shared;
   @TempDir Path directory;

@@ -24,7 +24,7 @@ import org.metier.train.TrainConfig.Optimizer;
 import org.metier.train.TrainConfig.Window;
 
 /** Validations while a run goes on, what they decide, and that they decide nothing else. */
-@Timeout(120)
+@Timeout(600) // a hang, and not a busy machine
 class ValidationTest {
   private static final EarlyStop NEVER = new EarlyStop(0, 0);
 
@@ -148,6 +148,24 @@ class ValidationTest {
       }
     }
     assertThat(results.get(1)).isEqualTo(results.get(0));
+  }
+
+  /** What was validated after the last checkpoint is validated again, to the same bits. */
+  @Test
+  void aResumedRunHasTheSameValidations() throws IOException {
+    TrainConfig base = TrainFixture.train(data, 2, 1, 4, Window.ROUND);
+    TrainConfig config = TrainFixture.saved(TrainFixture.validated(base, 1, NEVER), 4, 2, 9);
+    Training.Result straight = train("killed", config, TrainFixture.silent(), false);
+    RunDirectory run = run("killed");
+    List<Validation.Result> expected =
+        Checkpoint.read(run, straight.checkpoint()).header().validations();
+    assertThat(expected).hasSize(4);
+    for (org.apache.hadoop.fs.Path late : run.checkpoints().subList(2, run.checkpoints().size())) {
+      run.files().delete(late, true); // as if the process had been killed in round 3
+    }
+    Training.Result resumed = train("killed", config, TrainFixture.silent(), true);
+    assertThat(Checkpoint.read(run, resumed.checkpoint()).header().validations())
+        .isEqualTo(expected);
   }
 
   @Test
