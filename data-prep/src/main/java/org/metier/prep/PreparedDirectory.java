@@ -56,6 +56,7 @@ final class PreparedDirectory {
     this.hadoop = hadoop;
     Path path = new Path(config.output());
     try {
+      FirstAccess.check(path, hadoop);
       fileSystem = path.getFileSystem(hadoop);
     } catch (IOException e) {
       throw new BadDataException("prepare.output: " + path + " cannot be used: " + e.getMessage());

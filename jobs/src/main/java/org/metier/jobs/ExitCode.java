@@ -8,6 +8,7 @@ import org.metier.prep.BadDataException;
 import org.metier.train.DivergedException;
 import org.metier.train.LostStateException;
 import org.metier.train.LostWorkerException;
+import org.metier.train.RunStorageException;
 import org.metier.train.TooFewSlotsException;
 
 /** How a command ended, as a scheduler sees it. */
@@ -18,7 +19,8 @@ public enum ExitCode {
   BAD_DATA(3, "data that cannot be used"),
   CORRUPT_STATE(4, "checkpoint or run directory that cannot be used"),
   DIVERGED(5, "training diverged"),
-  WORKER_LOST(6, "a worker was lost that the round cannot do without");
+  // 6 is reserved: another process holds the run
+  WORKER_LOST(7, "a worker was lost that the round cannot do without");
 
   private final int code;
   private final String meaning;
@@ -44,7 +46,8 @@ public enum ExitCode {
       return USAGE;
     } else if (thrown instanceof BadDataException || thrown instanceof MissingTableException) {
       return BAD_DATA;
-    } else if (thrown instanceof CorruptCheckpointException) {
+    } else if (thrown instanceof CorruptCheckpointException
+        || thrown instanceof RunStorageException) {
       return CORRUPT_STATE;
     } else if (thrown instanceof DivergedException) {
       return DIVERGED;

@@ -11,6 +11,7 @@ import org.metier.train.RoundMetrics;
 import org.metier.train.RunDirectory;
 import org.metier.train.TrainConfig;
 import org.metier.train.Training;
+import org.metier.train.Validation;
 
 /** {@code metier train}: token shards to checkpoints and metrics. */
 public final class TrainJob implements Job {
@@ -100,6 +101,16 @@ public final class TrainJob implements Job {
               config.workers(),
               round == 0 ? "from the start" : "going on after round " + round);
       progress.begin(config.rounds());
+    }
+
+    @Override
+    public void validated(Validation.Result validation) {
+      progress.validated(validation.loss());
+    }
+
+    @Override
+    public void notice(String line) {
+      progress.notice(line);
     }
 
     @Override

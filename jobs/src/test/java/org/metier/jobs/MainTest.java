@@ -16,7 +16,12 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.metier.jobs.console.Terminal;
+import org.metier.model.checkpoint.CorruptCheckpointException;
 import org.metier.prep.BadDataException;
+import org.metier.train.DivergedException;
+import org.metier.train.LostStateException;
+import org.metier.train.LostWorkerException;
+import org.metier.train.RunStorageException;
 
 class MainTest {
   private static final List<String> COMMANDS =
@@ -125,6 +130,15 @@ class MainTest {
             "Job aborted\nDriver stacktrace:", new BadDataException("shard 3: corrupt"));
     assertThat(run(failing(wrapped))).isEqualTo(3);
     assertThat(err()).isEqualToNormalizingNewlines("metier: shard 3: corrupt\n");
+  }
+
+  @Test
+  void whatASchedulerTellsApart() {
+    assertThat(run(failing(new CorruptCheckpointException("round-000002: cut", null)))).isEqualTo(4);
+    assertThat(run(failing(new RunStorageException("runs/a: No space left", null)))).isEqualTo(4);
+    assertThat(run(failing(new DivergedException("round 3: the loss is NaN")))).isEqualTo(5);
+    assertThat(run(failing(new LostWorkerException("round 3: worker 1 is gone")))).isEqualTo(7);
+    assertThat(run(failing(new LostStateException("round 3: lost", null)))).isEqualTo(7);
   }
 
   @Test

@@ -16,11 +16,13 @@ import java.sql.DriverManager;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.TreeMap;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.metier.jobs.console.Terminal;
 
@@ -134,6 +136,87 @@ class PipelineTest {
     copyRun();
     String[] other = {"--model.vocabSize=299", "--run.directory=" + own.resolve("other")};
     assertFails(3, "a vocabulary of 300, model.vocabSize is 299", "train", other[0], other[1]);
+  }
+
+  /** As many tokens, but others: neither can the run go on with them, nor is it touched. */
+  @Test
+  void shardsOfAnotherVocabularyThanTheCheckpoints() {
+    copyRun();
+    String input = "--prepare.input=" + own.resolve("corpus/low.jsonl");
+    String output = "--prepare.output=" + own.resolve("others");
+    assertThat(run(own, "prepare", input, output)).as(err()).isZero();
+    assertFails(
+        3,
+        "the checkpoint was trained with another tokenizer than that of " + own.resolve("others"),
+        "train",
+        "--train.data=" + own.resolve("others"),
+        "--resume",
+        "--train.rounds=6");
+    assertFails(
+        3,
+        "model.numExperts was 4, is 8 since the checkpoint round-000004",
+        "train",
+        "--model.numExperts=8",
+        "--resume",
+        "--train.rounds=6");
+  }
+
+  @Test
+  void aLearningRateThatDiverges() {
+    copyRun();
+    assertFails(
+        5,
+        "also when the round was run once more; there is no checkpoint yet",
+        "train",
+        "--train.optimizer.learningRate=1e30",
+        "--train.optimizer.warmupSteps=0",
+        "--run.directory=" + own.resolve("other"));
+  }
+
+  @Test
+  @Timeout(60)
+  void aFileSystemThatIsNotThere() {
+    copyRun();
+    String nowhere = "hdfs://localhost:1/metier";
+    String why = ": its file system cannot be reached: Connection refused";
+    String directory = "run.directory: " + nowhere + why;
+    assertFails(4, directory, "train", "--run.directory=" + nowhere);
+    assertFails(4, directory, "analyze", "--run.directory=" + nowhere);
+    String other = "--run.directory=" + own.resolve("other");
+    assertFails(3, nowhere + "/train" + why, "train", "--train.data=" + nowhere, other);
+    assertFails(3, "prepare.input: " + nowhere, "prepare", "--prepare.input=" + nowhere, other);
+    assertFails(3, "prepare.output: " + nowhere, "prepare", "--prepare.output=" + nowhere, other);
+  }
+
+  @Test
+  void anEarlyStopIsASuccessAndSaysSo() {
+    copyRun();
+    String[] patience = {
+      "--train.validateEvery=1",
+      "--train.validationSequences=20",
+      "--train.earlyStop.patience=1",
+      "--train.earlyStop.minDelta=50",
+      "--train.optimizer.schedule=wsd",
+      "--train.optimizer.decayed=[matrix]",
+      "--run.directory=" + own.resolve("other")
+    };
+    assertThat(run(own, "train", patience)).as(err()).isZero();
+    assertThat(out())
+        .contains("stopped early after round 2: no validation since round 1", "trained ");
+    assertThat(own.resolve("other/tables/validation/run=t/part-00000.parquet")).exists();
+    assertThat(own.resolve("other/checkpoints/best.json")).exists();
+    String[] resumed = Arrays.copyOf(patience, patience.length + 1);
+    resumed[patience.length] = "--resume";
+    out.reset();
+    assertThat(run(own, "train", resumed)).as(err()).isZero();
+    assertThat(out())
+        .contains("stopped early after round 2", "reused ")
+        .doesNotContain("round 3/4");
+    assertFails(
+        2,
+        "train.earlyStop.patience is counted in validations: set validateEvery, is 0",
+        "train",
+        "--train.earlyStop.patience=1");
   }
 
   @Test

@@ -13,6 +13,7 @@ import org.apache.hadoop.fs.LocatedFileStatus;
 import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.fs.RemoteIterator;
 import org.metier.prep.BadDataException;
+import org.metier.prep.FirstAccess;
 
 /**
  * The files that {@code prepare.input} names, in a fixed order. A directory stands for its JSONL
@@ -59,6 +60,7 @@ public final class InputFiles {
 
   private void add(String entry, Configuration hadoop) throws IOException {
     Path path = new Path(entry);
+    FirstAccess.check(path, hadoop);
     FileSystem fileSystem = path.getFileSystem(hadoop);
     FileStatus status = fileSystem.getFileStatus(path);
     if (status.isFile()) {

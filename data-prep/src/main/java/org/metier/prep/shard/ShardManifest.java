@@ -21,6 +21,7 @@ import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 import org.metier.prep.BadDataException;
+import org.metier.prep.FirstAccess;
 import org.metier.prep.document.Sha256;
 import org.metier.prep.tokenize.Tokenizer;
 
@@ -101,6 +102,11 @@ public record ShardManifest(
   public static ShardManifest read(Path splitDirectory, Configuration hadoop) {
     Path file = new Path(splitDirectory, FILE);
     ShardManifest manifest;
+    try {
+      FirstAccess.check(splitDirectory, hadoop);
+    } catch (IOException e) {
+      throw new BadDataException(splitDirectory + ": " + e.getMessage(), e);
+    }
     try (InputStream in = file.getFileSystem(hadoop).open(file)) {
       manifest = parse(in.readAllBytes(), file);
     } catch (FileNotFoundException e) {

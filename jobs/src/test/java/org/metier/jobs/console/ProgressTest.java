@@ -94,6 +94,36 @@ class ProgressTest {
   }
 
   @Test
+  void aValidationIsShownUntilTheNext() {
+    for (int columns : new int[] {80, 100}) {
+      bytes.reset();
+      TrainingProgress training = new TrainingProgress(status(true, columns));
+      training.begin(60);
+      pass(2.5);
+      training.validated(4.4);
+      training.round(14, 4.312, 1.034, 0.41, 8_000);
+      pass(2.5);
+      training.round(15, 4.312, 1.034, 0.41, 8_000);
+      String balance = columns == 80 ? "" : "  balance 1.03";
+      assertThat(text())
+          .endsWith(
+              "\rround 15/60  loss 4.312  val 4.400"
+                  + balance
+                  + "  maxvio 0.41  3.2k tok/s  1:53 left\033[K");
+    }
+  }
+
+  @Test
+  void aNoticeStaysAndTheLineGoesOnBelow() {
+    TrainingProgress training = new TrainingProgress(status(true, 80));
+    training.begin(60);
+    pass(2.5);
+    training.round(14, 4.312, 1.034, 0.41, 8_000);
+    training.notice("round 15 was odd");
+    assertThat(text()).endsWith("\r\033[Kround 15 was odd" + System.lineSeparator());
+  }
+
+  @Test
   void aWideTerminalHasRoomForABar() {
     TrainingProgress training = new TrainingProgress(status(true, 120));
     training.begin(60);

@@ -22,6 +22,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.Function;
+import org.apache.hadoop.fs.FSError;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 import org.metier.engine.tensor.ParameterLayout;
@@ -35,12 +36,12 @@ import org.metier.model.checkpoint.Safetensors;
  * A committed round on disk: {@code model.safetensors} and {@code config.json} as Hugging Face
  * reads them, moments and the outer optimiser's state beside them in the same format, what workers
  * keep for themselves in {@code worker-00000/} and so on, {@code state.json} (position, counters,
- * frequencies, identity of model and data), {@code metrics.json} (all rounds so far) and {@code
- * manifest.json} with size and SHA-256 of each. Written into a hidden directory and renamed, so
- * that a checkpoint that can be seen is whole.
+ * frequencies, validations so far, identity of model and data), {@code metrics.json} (all rounds so
+ * far) and {@code manifest.json} with size and SHA-256 of each. Written into a hidden directory and
+ * renamed, so that a checkpoint that can be seen is whole.
  */
 public final class Checkpoint {
-  static final int FORMAT_VERSION = 1;
+  static final int FORMAT_VERSION = 2;
   private static final String STATE = "state.json";
   private static final String METRICS = "metrics.json";
   private static final String MANIFEST = "manifest.json";
@@ -57,7 +58,8 @@ public final class Checkpoint {
       ModelConfig model,
       TrainConfig train,
       String tokenizerSha256,
-      GlobalFrequencies frequencies) {}
+      GlobalFrequencies frequencies,
+      List<Validation.Result> validations) {}
 
   /** A checkpoint read back. */
   public record Loaded(Header header, TrainState state, List<RoundMetrics> history) {}
@@ -86,6 +88,32 @@ public final class Checkpoint {
     Path target = run.checkpoint(state.round());
     Path aside = new Path(target.getParent(), "." + target.getName() + ".tmp");
     run.files().delete(aside, true);
+    try {
+      fill(run, aside, header, state, workerFiles, history);
+    } catch (Exception | FSError e) { // Spark's are checked, and not declared
+      discard(run, aside, e); // a full disk needs the room
+      throw e;
+    }
+    run.replace(aside, target);
+    return target;
+  }
+
+  private static void discard(RunDirectory run, Path aside, Throwable reason) {
+    try {
+      run.files().delete(aside, true);
+    } catch (IOException e) {
+      reason.addSuppressed(e);
+    }
+  }
+
+  private static void fill(
+      RunDirectory run,
+      Path aside,
+      Header header,
+      TrainState state,
+      Function<Path, Map<String, FileEntry>> workerFiles,
+      List<RoundMetrics> history)
+      throws IOException {
     ParameterLayout layout = Parameters.layout(header.model());
     Map<String, FileEntry> written = new TreeMap<>(workerFiles.apply(aside));
     for (Map.Entry<Block, float[]> block : state.blocks().entrySet()) {
@@ -97,18 +125,18 @@ public final class Checkpoint {
     written.put(STATE, json(run, aside, STATE, header));
     written.put(METRICS, json(run, aside, METRICS, history));
     json(run, aside, MANIFEST, written);
-    run.replace(aside, target);
-    return target;
   }
 
   /**
    * Reads a checkpoint after checking every file against the manifest.
    *
-   * @throws CorruptCheckpointException if a file is missing, truncated or altered
+   * @throws CorruptCheckpointException if a file is missing, truncated or altered, or of another
+   *     version
    */
   public static Loaded read(RunDirectory run, Path checkpoint) throws IOException {
     Map<String, byte[]> files = verified(run, checkpoint);
     try {
+      requireVersion(checkpoint, RunDirectory.JSON.readTree(files.get(STATE)));
       Header header = RunDirectory.JSON.readValue(files.get(STATE), Header.class);
       TrainState state =
           new TrainState(
@@ -127,11 +155,25 @@ public final class Checkpoint {
     }
   }
 
-  /** Deletes all but the newest {@code keep}. */
-  static void prune(RunDirectory run, int keep) throws IOException {
+  /** Keys and blocks of other versions mean other things; nothing is guessed. */
+  private static void requireVersion(Path checkpoint, JsonNode state) {
+    int version = state.path("formatVersion").asInt(-1);
+    if (version != FORMAT_VERSION) {
+      throw new CorruptCheckpointException(
+          "%s: %s has format version %d, this build reads %d"
+                  .formatted(checkpoint, STATE, version, FORMAT_VERSION)
+              + "; go on with the build that wrote it, or choose another run.id",
+          null);
+    }
+  }
+
+  /** Deletes all but the newest {@code keep} and {@code best}. */
+  static void prune(RunDirectory run, int keep, Optional<Path> best) throws IOException {
     List<Path> all = run.checkpoints();
     for (Path old : all.subList(0, Math.max(0, all.size() - keep))) {
-      run.files().delete(old, true);
+      if (!best.map(Path::getName).equals(Optional.of(old.getName()))) {
+        run.files().delete(old, true);
+      }
     }
   }
 

@@ -18,6 +18,9 @@ interface CountExchange extends AutoCloseable {
   /** Tells the other workers that this one has failed, so that they need not wait for it. */
   default void fail(long step, Throwable cause) {}
 
+  /** Takes no part in what is left of the round, so that the others go on without this one. */
+  default void withdraw() {}
+
   @Override
   default void close() {}
 

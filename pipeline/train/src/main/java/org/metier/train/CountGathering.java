@@ -14,7 +14,9 @@ import java.util.stream.IntStream;
  */
 final class CountGathering {
   private final Waiting[] waiting;
+  private final boolean[] withdrawn;
   private final long timeoutNanos;
+  private int expected;
   private int reported;
   private long[] sum;
   private long exchange;
@@ -34,6 +36,8 @@ final class CountGathering {
 
   CountGathering(int workers, long timeoutNanos) {
     this.waiting = new Waiting[workers];
+    this.withdrawn = new boolean[workers];
+    this.expected = workers;
     this.timeoutNanos = timeoutNanos;
   }
 
@@ -64,7 +68,19 @@ final class CountGathering {
     waiting[worker] = report;
     add(counts);
     reported++;
-    if (reported == waiting.length) {
+    if (reported == expected) {
+      answerSum();
+    }
+  }
+
+  /** The worker gives no more counts: the others' exchanges go on without it. */
+  synchronized void withdraw(int worker) {
+    if (withdrawn[worker]) {
+      return;
+    }
+    withdrawn[worker] = true;
+    expected--;
+    if (reported > 0 && reported == expected) {
       answerSum();
     }
   }
@@ -79,9 +95,11 @@ final class CountGathering {
     answerFailure();
   }
 
-  /** The worker will not report any more. */
-  void lost(int worker, String reason) {
-    fail("worker %d %s".formatted(worker, reason));
+  /** The worker is gone; whether others waited for it decides if that matters. */
+  synchronized void lost(int worker, String reason) {
+    if (!withdrawn[worker]) {
+      fail("worker %d %s".formatted(worker, reason));
+    }
   }
 
   /** Ends this gang's exchanges. What was known first is what is told. */
@@ -99,7 +117,7 @@ final class CountGathering {
     }
     String missing =
         IntStream.range(0, waiting.length)
-            .filter(worker -> waiting[worker] == null)
+            .filter(worker -> waiting[worker] == null && !withdrawn[worker])
             .mapToObj(worker -> "worker " + worker)
             .collect(Collectors.joining(" and "));
     fail(
@@ -131,7 +149,9 @@ final class CountGathering {
     clear();
     exchange++;
     for (Waiting one : all) {
-      one.reply.sum(counts);
+      if (one != null) {
+        one.reply.sum(counts);
+      }
     }
   }
 

@@ -7,4 +7,8 @@ public final class DivergedException extends RuntimeException {
   public DivergedException(String message) {
     super(message);
   }
+
+  public DivergedException(String message, Throwable cause) {
+    super(message, cause);
+  }
 }

@@ -5,11 +5,12 @@ import java.nio.charset.StandardCharsets;
 
 /**
  * What goes over the wire in an exchange. A request is a kind, the sender and either (exchange,
- * step, counts) or (step, text); a response is a kind and either counts or a text.
+ * step, counts), (step, text) or nothing; a response is a kind and either counts or a text.
  */
 final class ExchangeMessage {
   private static final byte COUNTS = 1;
   private static final byte FAILURE = 2;
+  private static final byte WITHDRAWAL = 3;
   private static final int SENDER_BYTES = 1 + 3 * Integer.BYTES;
 
   private ExchangeMessage() {}
@@ -42,6 +43,11 @@ final class ExchangeMessage {
     byte[] text = reason.getBytes(StandardCharsets.UTF_8);
     ByteBuffer buffer = ByteBuffer.allocate(SENDER_BYTES + Long.BYTES + text.length);
     return put(buffer.put(FAILURE), sender).putLong(step).put(text).rewind();
+  }
+
+  /** The sender takes no part in the exchanges that follow. */
+  static ByteBuffer withdrawal(Sender sender) {
+    return put(ByteBuffer.allocate(SENDER_BYTES).put(WITHDRAWAL), sender).rewind();
   }
 
   static ByteBuffer sum(long[] counts) {

@@ -35,6 +35,7 @@ import scala.Option;
  */
 final class ExchangeServer implements AutoCloseable {
   private static final String MODULE = "metier";
+  private static final long[] NO_COUNTS = {};
   private static final String GIVEN_UP = "this attempt of the round was given up";
 
   private final int workers;
@@ -124,16 +125,21 @@ final class ExchangeServer implements AutoCloseable {
   private final class Handler extends RpcHandler {
     private final StreamManager noStreams = new OneForOneStreamManager();
 
-    /** A worker's counts; answered when all have come. */
+    /** A worker's counts, answered when all have come; or its withdrawal, answered at once. */
     @Override
     public void receive(TransportClient client, ByteBuffer message, RpcResponseCallback callback) {
-      ExchangeMessage.isCounts(message);
+      boolean counts = ExchangeMessage.isCounts(message);
       Sender sender = ExchangeMessage.sender(message);
       remember(client, sender);
       CountGathering current = of(sender);
       Answer answer = new Answer(callback);
       if (current == null) {
         answer.failure(GIVEN_UP);
+        return;
+      }
+      if (!counts) {
+        current.withdraw(sender.worker());
+        answer.sum(NO_COUNTS);
         return;
       }
       long exchange = message.getLong();

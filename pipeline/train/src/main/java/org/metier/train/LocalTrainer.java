@@ -11,7 +11,8 @@ import org.metier.model.balance.AuxiliaryLoss;
 import org.metier.model.balance.BalanceStrategy;
 import org.metier.model.balance.Frequencies;
 import org.metier.model.optim.AdamW;
-import org.metier.model.optim.WarmupCosine;
+import org.metier.model.optim.DecayRange;
+import org.metier.model.optim.LearningRateSchedule;
 
 /** One worker's optimiser steps within a round, and the statistics that it reports afterwards. */
 final class LocalTrainer {
@@ -24,7 +25,8 @@ final class LocalTrainer {
   private final LocalCorrection correction;
   private final BalanceStrategy strategy;
   private final AdamW optimizer;
-  private final WarmupCosine schedule;
+  private final List<DecayRange> decay;
+  private final LearningRateSchedule schedule;
   private final RecentCounts recent;
   private final long[][] counts;
   private final double[][] gateMass;
@@ -37,7 +39,7 @@ final class LocalTrainer {
   private double zLoss;
   private double gradientNorm;
   private double maxViolation;
-  private boolean finite = true;
+  private final FiniteGuard guard = new FiniteGuard();
 
   LocalTrainer(
       Kernels kernels,
@@ -54,6 +56,7 @@ final class LocalTrainer {
     this.strategy = new AuxiliaryLoss(config.balance().coefficient() / layerDivisor(m));
     TrainConfig.Optimizer o = config.optimizer();
     this.optimizer = new AdamW(o.beta1(), o.beta2(), o.epsilon(), o.weightDecay(), o.clipNorm());
+    this.decay = DecayRange.of(model.parameters().layout(), o::decays);
     this.schedule = config.schedule();
     this.recent = new RecentCounts(config.balance().recentBatches());
     this.counts = new long[m.numLayers()][m.numExperts()];
@@ -87,8 +90,16 @@ final class LocalTrainer {
       backward(batch, frequencies[a], share);
     }
     correction.correct(() -> gradientAgain(microBatches, stepTokens, counted, frequencies));
-    double norm = optimizer.step(kernels, model.parameters(), schedule.at(step), stepsOfMoments);
+    double norm =
+        optimizer.step(kernels, model.parameters(), decay, schedule.at(step), stepsOfMoments);
+    guard.check(step, "the loss", loss);
+    guard.check(step, "the norm of the gradient", norm);
     record(loss, stepTokens, norm);
+  }
+
+  /** Says whether this worker's update may be averaged. */
+  FiniteGuard guard() {
+    return guard;
   }
 
   /** What happened since this trainer was made. */
@@ -105,7 +116,7 @@ final class LocalTrainer {
         counts,
         recent.toArray(),
         gateMass,
-        finite,
+        guard.refusal(),
         computeSeconds);
   }
 
@@ -210,7 +221,6 @@ final class LocalTrainer {
     tokens += stepTokens;
     lossSum += loss * stepTokens;
     gradientNorm += norm;
-    finite &= Double.isFinite(loss) && Double.isFinite(norm);
   }
 
   private static void add(long[][] sum, long[][] terms) {

@@ -1,10 +1,12 @@
 package org.metier.train;
 
 import java.util.Collection;
+import java.util.Collections;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.JavaPairRDD;
@@ -14,7 +16,7 @@ import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.util.TaskCompletionListener;
 import org.metier.engine.tensor.ParameterLayout;
 import org.metier.model.Parameters;
-import org.metier.model.optim.WarmupCosine;
+import org.metier.model.optim.LearningRateSchedule;
 import org.metier.train.ParameterSlices.Slice;
 import org.metier.train.SliceReduce.Contribution;
 import scala.Tuple2;
@@ -34,11 +36,15 @@ public final class ParameterAveraging implements AutoCloseable {
   private final ResidentBlocks resident;
   private final Reducer reducer;
   private final OuterOptimizer outer;
-  private final WarmupCosine schedule;
+  private final LearningRateSchedule schedule;
   private final Optional<ExchangeServer> exchangeServer;
 
-  /** A finished round. */
-  public record Round(TrainState state, RoundMetrics metrics) {}
+  /**
+   * A finished round.
+   *
+   * @param refusal why it had to be run twice, in one line
+   */
+  public record Round(TrainState state, RoundMetrics metrics, Optional<String> refusal) {}
 
   /**
    * @param checkpoint that the run goes on from, for what workers keep for themselves
@@ -85,13 +91,35 @@ public final class ParameterAveraging implements AutoCloseable {
   /**
    * Runs the round after {@code state} and takes over its blocks: once all workers have finished
    * with finite numbers, the new ones are written over the old. Until then {@code state} stays as
-   * it is, so that the round may be run again.
+   * it is.
    *
-   * @throws DivergedException if a worker met a loss or gradient that is not finite
+   * <p>If a worker refuses its update because a loss, a gradient or what it would send is NaN or
+   * infinite, the round is run once more from the same parameters. Seed, data and arithmetic are
+   * the same, so this helps against a fault that passes (memory, a broken read), and then the run
+   * goes on to the bits that it would have had without; it cannot help against a learning rate that
+   * is too high.
+   *
+   * @throws DivergedException if it refuses again
    * @throws LostWorkerException if workers wait for one that is gone, as often as Spark retries
    * @throws LostStateException if executors were lost with what only they held
    */
   public Round runRound(TrainState state) {
+    try {
+      return attempt(state, Optional.empty());
+    } catch (RefusedUpdateException first) {
+      return secondAttempt(state, first.getMessage());
+    }
+  }
+
+  private Round secondAttempt(TrainState state, String refusal) {
+    try {
+      return attempt(state, Optional.of(refusal));
+    } catch (RefusedUpdateException second) {
+      throw new DivergedException(second.getMessage() + ", also when the round was run once more");
+    }
+  }
+
+  private Round attempt(TrainState state, Optional<String> refusal) {
     TrainConfig config = plan.train();
     spark.setJobDescription("metier round " + (state.round() + 1) + "/" + config.rounds());
     RoundReports reports = new RoundReports(state.round());
@@ -112,15 +140,21 @@ public final class ParameterAveraging implements AutoCloseable {
     JavaPairRDD<Integer, Contribution> trained =
         localSteps(state.round(), parameters, start, reports);
     resident.hold(trained);
+    AtomicBoolean begun = new AtomicBoolean();
     try {
       reducer.reduce(
           onlyShared(trained),
           shared,
           (slice, mean) -> {
-            checkFinite(reports.value().values(), state.round());
+            requireAll(reports, state.round(), begun.get());
+            begun.set(true);
             advance(state.blocks(), slice, mean);
           });
+      requireAll(reports, state.round(), begun.get()); // if nobody sent a slice
       resident.replaceBy(trained);
+      requireAll(reports, state.round(), begun.get()); // if blocks were lost and made again
+    } catch (RefusedUpdateException | LostStateException e) {
+      throw e;
     } catch (Exception e) { // Spark's are checked, and not declared
       Optional<String> lostWorker = exchangeServer.flatMap(ExchangeServer::failure);
       if (lostWorker.isPresent()) {
@@ -146,7 +180,7 @@ public final class ParameterAveraging implements AutoCloseable {
         new RoundMetrics.Phases(
             broadcastSeconds, compute, Math.max(0, total - broadcastSeconds - compute));
     double learningRate = schedule.at(next.step() - 1);
-    return new Round(next, RoundMetrics.of(next, byWorker, learningRate, seconds));
+    return new Round(next, RoundMetrics.of(next, byWorker, learningRate, seconds), refusal);
   }
 
   /** What workers keep for themselves, as of the last round. */
@@ -213,6 +247,9 @@ public final class ParameterAveraging implements AutoCloseable {
     kept.forEachRemaining(slice -> replica.write(cut.get(slice._1()), slice._2().data()));
     WorkerReport report = train(replica, start.value(), worker, opener);
     reports.add(report);
+    if (report.refused()) {
+      return Collections.emptyIterator();
+    }
     Iterator<Slice> slices = cut.slices().iterator();
     return new Iterator<>() {
       @Override
@@ -264,13 +301,23 @@ public final class ParameterAveraging implements AutoCloseable {
         GlobalFrequencies.of(reports));
   }
 
-  private static void checkFinite(Collection<WorkerReport> reports, long round) {
-    for (WorkerReport report : reports) {
-      if (!report.finite()) {
-        throw new DivergedException(
-            "round %d: the loss or gradient of worker %d is not finite; the last checkpoint is kept"
-                    .formatted(round + 1, report.worker())
-                + " (try a lower train.optimizer.learningRate)");
+  /**
+   * Ends the attempt if a worker refuses its update.
+   *
+   * @param begun whether the state has been written to: then nothing can be run again from it
+   */
+  private static void requireAll(RoundReports reports, long round, boolean begun) {
+    for (WorkerReport report : reports.value().values()) {
+      if (report.refused()) {
+        String line =
+            "round %d, worker %d, %s".formatted(round + 1, report.worker(), report.refusal());
+        RefusedUpdateException refused = new RefusedUpdateException(line);
+        if (begun) {
+          throw new LostStateException(
+              line + " when Spark ran it again; go on from the last checkpoint with --resume",
+              refused);
+        }
+        throw refused;
       }
     }
   }

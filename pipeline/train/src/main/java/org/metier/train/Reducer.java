@@ -12,8 +12,10 @@ interface Reducer {
    * Runs the workers' stage and reduces what it yields.
    *
    * @param contributions (slice, one worker's version of it): every slice of every worker, one
-   *     partition per worker, in the order of {@code slices}
-   * @param mean is given every slice's mean once, as soon as all workers have finished
+   *     partition per worker, in the order of {@code slices}; or nothing of a worker that refuses
+   *     its update
+   * @param mean is given every slice's mean once, as soon as all workers have finished; a slice
+   *     that nobody sent may be left out
    */
   void reduce(
       JavaPairRDD<Integer, Contribution> contributions,

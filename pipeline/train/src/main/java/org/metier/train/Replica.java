@@ -2,6 +2,7 @@ package org.metier.train;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedDeque;
 import org.apache.hadoop.fs.Path;
@@ -35,9 +36,12 @@ final class Replica implements AutoCloseable {
   private final LocalCorrection correction;
   private float[] host = new float[0];
 
-  private Replica(TrainPlan plan) {
+  /**
+   * @param kernels closed with this replica
+   */
+  Replica(TrainPlan plan, Kernels kernels) {
     this.plan = plan;
-    this.kernels = plan.kernels();
+    this.kernels = kernels;
     this.model =
         TransformerLm.forTraining(
             kernels, plan.model(), plan.train().batchSequences(), plan.engine().activations());
@@ -54,7 +58,7 @@ final class Replica implements AutoCloseable {
   static Replica acquire(TrainPlan plan) {
     IDLE.keySet().removeIf(key -> !key.equals(plan.key()) && closeAll(IDLE.get(key)));
     Replica idle = IDLE.computeIfAbsent(plan.key(), key -> new ConcurrentLinkedDeque<>()).poll();
-    return idle != null ? idle : new Replica(plan);
+    return idle != null ? idle : new Replica(plan, plan.kernels());
   }
 
   /** Gives the replica back for the next round. */
@@ -105,7 +109,8 @@ final class Replica implements AutoCloseable {
   }
 
   /**
-   * H local steps of one worker from the blocks as they are, which it replaces.
+   * H local steps of one worker from the blocks as they are, which it replaces. It stops where a
+   * number is not finite, and the report says so: the blocks are then of no use.
    *
    * @param exchange between the workers, for a window that asks for one
    */
@@ -116,18 +121,46 @@ final class Replica implements AutoCloseable {
     LocalTrainer trainer = new LocalTrainer(kernels, model, config, sync, correction);
     long began = System.nanoTime();
     correction.begin();
-    for (int s = 0; s < config.localSteps(); s++) {
+    FiniteGuard guard = trainer.guard();
+    for (int s = 0; s < config.localSteps() && !guard.refused(); s++) {
+      int local = s;
       long step = start.step() + s;
       try {
-        trainer.step(batches(start, s, worker), step, start.momentSteps() + s + 1);
+        List<Batch> batches = batches(start, s, worker);
+        guard.run(step, () -> trainer.step(batches, step, start.momentSteps() + local + 1));
       } catch (RuntimeException | Error e) {
         exchange.fail(step, e);
         throw e;
       }
     }
-    correction.finish();
+    if (guard.refused()) {
+      exchange.withdraw();
+    } else {
+      correction.finish();
+      checkBlocks(guard, start.step() + config.localSteps() - 1);
+    }
     double seconds = (System.nanoTime() - began) / 1e9;
     return trainer.report(start.round(), worker, seconds);
+  }
+
+  /** A last update may leave the finite numbers without any loss or gradient to show it. */
+  private void checkBlocks(FiniteGuard guard, long step) {
+    int size = model.parameters().layout().size();
+    for (Block block : Block.Plan.of(plan.train()).ofWorker()) {
+      String name = "the block " + block.name().toLowerCase(Locale.ROOT);
+      guard.check(step, name, kernels.squaredNorm(tensor(block, 0, size)));
+    }
+  }
+
+  /**
+   * Loss of each token under the parameters as they are, nats; those of the sequences one after the
+   * other.
+   *
+   * @return valid until the next call
+   */
+  double[] losses(List<TokenSequence> sequences) {
+    model.evaluate(PackedBatch.of(sequences, plan.model().sequenceLength()));
+    return model.losses();
   }
 
   /**

@@ -6,7 +6,8 @@ import org.apache.spark.util.AccumulatorV2;
 /**
  * The accumulator of a round. Spark may run a task twice (retries, speculation, lost executors) and
  * merges every attempt, so a plain sum would count twice. Here each report is keyed by its worker
- * and a later one replaces an earlier one; one instance serves one round.
+ * and a later one replaces an earlier one; one instance serves one round. A refusal stays,
+ * whichever attempt it came from: the driver cannot know which attempt's slices it was given.
  */
 public final class RoundReports
     extends AccumulatorV2<WorkerReport, TreeMap<Integer, WorkerReport>> {
@@ -42,12 +43,12 @@ public final class RoundReports
       throw new IllegalArgumentException(
           "a report of round %d reached round %d".formatted(report.round(), round));
     }
-    byWorker.put(report.worker(), report);
+    byWorker.merge(report.worker(), report, (before, now) -> before.refused() ? before : now);
   }
 
   @Override
   public void merge(AccumulatorV2<WorkerReport, TreeMap<Integer, WorkerReport>> other) {
-    byWorker.putAll(other.value());
+    other.value().values().forEach(this::add);
   }
 
   /** Reports by worker, in worker order. */

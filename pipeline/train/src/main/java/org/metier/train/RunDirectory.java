@@ -1,6 +1,7 @@
 package org.metier.train;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -13,6 +14,7 @@ import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
+import org.metier.prep.FirstAccess;
 
 /**
  * One run = one directory, on any Hadoop file system:
@@ -20,6 +22,7 @@ import org.apache.hadoop.fs.Path;
  * <pre>
  * config.json                 resolved configuration
  * checkpoints/round-000010/   see {@link Checkpoint}
+ * checkpoints/best.json       which of them has the lowest validation loss
  * tables/train_metrics/…      Parquet
  * report.html
  * </pre>
@@ -27,20 +30,25 @@ import org.apache.hadoop.fs.Path;
 public final class RunDirectory {
   static final ObjectMapper JSON = new ObjectMapper();
   private static final String PREFIX = "round-";
+  private static final String BEST = "checkpoints/best.json";
 
   private final Path root;
   private final Configuration hadoop;
   private final FileSystem files;
 
+  /**
+   * @throws RunStorageException if its file system cannot be reached
+   */
   public RunDirectory(String directory, Configuration hadoop) {
     try {
       Path path = new Path(directory);
+      FirstAccess.check(path, hadoop);
       this.files = path.getFileSystem(hadoop);
       this.files.setWriteChecksum(false); // our manifests carry SHA-256
       this.root = files.makeQualified(path);
       this.hadoop = hadoop;
     } catch (IOException e) {
-      throw new UncheckedIOException("run.directory: " + directory + ": " + e.getMessage(), e);
+      throw new RunStorageException("run.directory: " + directory + ": " + e.getMessage(), e);
     }
   }
 
@@ -64,7 +72,7 @@ public final class RunDirectory {
   /** Writes a small text file aside and renames it into place. */
   public void writeText(String name, String text) throws IOException {
     Path target = new Path(root, name);
-    Path aside = new Path(root, "." + name + ".tmp");
+    Path aside = new Path(target.getParent(), "." + target.getName() + ".tmp");
     try (var out = files.create(aside, true)) {
       out.write(text.getBytes(StandardCharsets.UTF_8));
     }
@@ -110,6 +118,30 @@ public final class RunDirectory {
   public Optional<Path> newestCheckpoint() {
     List<Path> all = checkpoints();
     return all.isEmpty() ? Optional.empty() : Optional.of(all.get(all.size() - 1));
+  }
+
+  /**
+   * Where the checkpoint lies that a validation found best, if that is known and it is there.
+   *
+   * @param validations of the run so far
+   */
+  Optional<Path> bestCheckpoint(List<Validation.Result> validations) throws IOException {
+    Optional<Path> best = Validation.Result.best(validations).map(v -> checkpoint(v.round()));
+    return best.isPresent() && files.exists(best.get()) ? best : Optional.empty();
+  }
+
+  /** Says in a small file which checkpoint {@link #bestCheckpoint} is. */
+  void markBest(List<Validation.Result> validations) throws IOException {
+    Optional<Path> checkpoint = bestCheckpoint(validations);
+    if (checkpoint.isPresent()) {
+      Validation.Result best = Validation.Result.best(validations).orElseThrow();
+      ObjectNode marker =
+          JSON.createObjectNode()
+              .put("checkpoint", checkpoint.get().getName())
+              .put("round", best.round())
+              .put("loss", best.loss());
+      writeText(BEST, marker.toPrettyString());
+    }
   }
 
   /** Where the checkpoint of a round lies; names sort by round. */

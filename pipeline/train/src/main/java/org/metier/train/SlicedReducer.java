@@ -34,6 +34,9 @@ final class SlicedReducer implements Reducer {
       int[] job = job(slices, first);
       List<byte[]>[] results = means.collectPartitions(job);
       for (int i = 0; i < job.length; i++) {
+        if (results[i].isEmpty()) {
+          continue; // no worker has sent it
+        }
         Slice slice = slices.get(job[i]);
         float[] values = new float[slice.count()];
         ParameterSlices.decode(results[i].get(0), values, 0);
@@ -83,7 +86,9 @@ final class SlicedReducer implements Reducer {
   private static Iterator<byte[]> mean(Iterator<Tuple2<Integer, Contribution>> ofOneSlice) {
     List<Contribution> contributions = new ArrayList<>();
     ofOneSlice.forEachRemaining(pair -> contributions.add(pair._2()));
-    return Collections.singleton(SliceReduce.mean(contributions)).iterator();
+    return contributions.isEmpty()
+        ? Collections.emptyIterator()
+        : Collections.singleton(SliceReduce.mean(contributions)).iterator();
   }
 
   /** Slice i goes to partition i. */

@@ -1,13 +1,15 @@
 package org.metier.train;
 
-import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import java.io.Serializable;
 import java.lang.reflect.RecordComponent;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import org.metier.model.ParameterKind;
+import org.metier.model.optim.LearningRateSchedule;
 import org.metier.model.optim.WarmupCosine;
+import org.metier.model.optim.WarmupStableDecay;
 
 /**
  * The {@code train} section of a run.
@@ -20,12 +22,14 @@ import org.metier.model.optim.WarmupCosine;
  * @param accumulationSteps A, micro-batches of one worker's optimiser step
  * @param rounds rounds of the whole run
  * @param checkpointEvery rounds between two checkpoints; the last round is always one
- * @param keepCheckpoints newest checkpoints that are kept
+ * @param keepCheckpoints newest checkpoints that are kept; the best is kept beside them
  * @param sliceMegabytes largest piece in which parameters travel, MiB
  * @param exchangeTimeoutSeconds longest wait for another worker in the window {@code step}
  * @param seed decides initial weights and data order
+ * @param validateEvery rounds between two validations, the last round is always one; 0 is never
+ * @param validationSequences held-out sequences that a validation looks at, at most
+ * @param earlyStop when to end before the last round
  */
-@JsonIgnoreProperties("backend") // in checkpoints from before the section engine
 public record TrainConfig(
     String data,
     int workers,
@@ -41,7 +45,10 @@ public record TrainConfig(
     long seed,
     Optimizer optimizer,
     Balance balance,
-    AveragingConfig averaging)
+    AveragingConfig averaging,
+    int validateEvery,
+    int validationSequences,
+    EarlyStop earlyStop)
     implements Serializable {
 
   /** Whose tokens define the expert frequencies f of the load-balancing loss. */
@@ -78,15 +85,29 @@ public record TrainConfig(
     RESET
   }
 
+  /** What the learning rate does after its linear warm-up. */
+  public enum Schedule {
+    /** Half a cosine down. */
+    COSINE,
+    /** Level, then a decay at the end: {@link WarmupStableDecay}. */
+    WSD,
+    /** Level. */
+    CONSTANT
+  }
+
   /**
-   * AdamW and its schedule: linear warm-up, then a cosine down to {@code finalShare} of the peak.
+   * AdamW and its schedule.
    *
    * @param learningRate peak
    * @param warmupSteps optimiser steps of linear warm-up
-   * @param finalShare last learning rate as a share of the peak
-   * @param weightDecay applied to matrices, never to norm weights
+   * @param finalShare last learning rate as a share of the peak (cosine, wsd)
+   * @param weightDecay of the kinds that {@code decayed} names
    * @param clipNorm largest global gradient norm; 0 switches clipping off
    * @param moments policy at the end of a round
+   * @param schedule after the warm-up
+   * @param decayShare share of the run's steps that the decay takes (wsd)
+   * @param decayShape of the decay (wsd)
+   * @param decayed kinds of parameters that weight decay applies to
    */
   public record Optimizer(
       double learningRate,
@@ -97,9 +118,14 @@ public record TrainConfig(
       double epsilon,
       double weightDecay,
       double clipNorm,
-      Moments moments)
+      Moments moments,
+      Schedule schedule,
+      double decayShare,
+      WarmupStableDecay.Shape decayShape,
+      List<ParameterKind> decayed)
       implements Serializable {
     public Optimizer {
+      decayed = List.copyOf(decayed);
       require(learningRate > 0, "learningRate must be positive, is %s", learningRate);
       require(warmupSteps >= 0, "warmupSteps must not be negative, is %s", warmupSteps);
       require(
@@ -111,6 +137,27 @@ public record TrainConfig(
       require(epsilon > 0, "epsilon must be positive, is %s", epsilon);
       require(weightDecay >= 0, "weightDecay must not be negative, is %s", weightDecay);
       require(clipNorm >= 0, "clipNorm must not be negative, is %s", clipNorm);
+      require(
+          decayShare > 0 && decayShare <= 1,
+          "decayShare must be above 0 and at most 1, is %s",
+          decayShare);
+    }
+
+    /** True if weight decay applies to the parameter of this name. */
+    boolean decays(String parameter) {
+      return decayed.contains(ParameterKind.of(parameter));
+    }
+
+    /** Learning rate over a run of so many optimiser steps. */
+    LearningRateSchedule over(long steps) {
+      return switch (schedule) {
+        case COSINE -> new WarmupCosine(learningRate, warmupSteps, steps, finalShare);
+        case WSD ->
+            new WarmupStableDecay(
+                learningRate, warmupSteps, steps, decayShare, decayShape, finalShare);
+        case CONSTANT ->
+            new WarmupStableDecay(learningRate, warmupSteps, steps, 0, decayShape, finalShare);
+      };
     }
   }
 
@@ -185,6 +232,15 @@ public record TrainConfig(
     require(rounds >= 1, "rounds must be at least 1, is %s", rounds);
     require(checkpointEvery >= 1, "checkpointEvery must be at least 1, is %s", checkpointEvery);
     require(keepCheckpoints >= 1, "keepCheckpoints must be at least 1, is %s", keepCheckpoints);
+    require(validateEvery >= 0, "validateEvery must not be negative, is %s", validateEvery);
+    require(
+        validationSequences >= 1,
+        "validationSequences must be at least 1, is %s",
+        validationSequences);
+    require(
+        earlyStop.patience() == 0 || validateEvery > 0,
+        "earlyStop.patience is counted in validations: set validateEvery, is %s",
+        validateEvery);
     require(
         sliceMegabytes >= 1 && sliceMegabytes <= 64,
         "sliceMegabytes must lie between 1 and 64, is %s",
@@ -197,17 +253,15 @@ public record TrainConfig(
   }
 
   /** Learning rate over the whole run. */
-  WarmupCosine schedule() {
-    long steps = (long) rounds * localSteps;
-    return new WarmupCosine(
-        optimizer.learningRate, optimizer.warmupSteps, steps, optimizer.finalShare);
+  LearningRateSchedule schedule() {
+    return optimizer.over((long) rounds * localSteps);
   }
 
   /**
    * The first key that changes what a run computes and that is not what it was, in words. A run may
    * go on with another engine, other workers (unless they keep something for themselves), threads,
-   * slices, another reducer or more rounds; not with another seed, step, optimiser, outer optimiser
-   * or balance.
+   * slices, another reducer, other validations or more rounds; not with another seed, step,
+   * optimiser, outer optimiser or balance.
    */
   Optional<String> firstChangeFrom(TrainConfig earlier) {
     List<String> changes = new ArrayList<>();
@@ -231,6 +285,13 @@ public record TrainConfig(
     return changes.stream().findFirst();
   }
 
+  /** The first component that is not what it was, in words. */
+  static Optional<String> firstChange(String prefix, Record before, Record now) {
+    List<String> changes = new ArrayList<>();
+    noteAll(changes, prefix, before, now);
+    return changes.stream().findFirst();
+  }
+
   private static void noteAll(List<String> changes, String prefix, Record before, Record now) {
     try {
       for (RecordComponent component : before.getClass().getRecordComponents()) {
@@ -249,6 +310,9 @@ public record TrainConfig(
   }
 
   private static String word(Object value) {
+    if (value instanceof List<?> list) {
+      return list.stream().map(TrainConfig::word).toList().toString();
+    }
     return value instanceof Enum<?> constant
         ? constant.name().toLowerCase(Locale.ROOT).replace('_', '-')
         : String.valueOf(value);

@@ -13,8 +13,9 @@ import org.metier.model.balance.Frequencies;
 
 /**
  * {@code train_metrics} (a row per round) and {@code train_expert_load} (a row per round, layer and
- * expert) as one Parquet file each per run, replaced whole at every checkpoint: a reader always
- * sees a complete table and never a forest of small files.
+ * expert) as one Parquet file each per run, replaced whole at every checkpoint, and {@code
+ * validation} (a row per validation and domain), replaced whole at every validation: a reader
+ * always sees a complete table and never a forest of small files.
  */
 final class TrainTables {
   private static final StructType METRICS =
@@ -45,6 +46,14 @@ final class TrainTables {
           .add("gate_mass", "double", false)
           .add("dropped", "long", false);
 
+  private static final StructType VALIDATION =
+      new StructType()
+          .add("round", "long", false)
+          .add("step", "long", false)
+          .add("domain", "string", false)
+          .add("tokens", "long", false)
+          .add("loss", "double", false);
+
   private final SparkSession spark;
   private final RunDirectory run;
 
@@ -70,6 +79,17 @@ final class TrainTables {
     }
     replace("train_metrics", runId, metrics, METRICS);
     replace("train_expert_load", runId, load, LOAD);
+  }
+
+  void writeValidations(String runId, List<Validation.Result> validations) throws IOException {
+    spark.sparkContext().setJobDescription("metier validation table");
+    List<Row> rows = new ArrayList<>();
+    for (Validation.Result v : validations) {
+      for (Validation.DomainLoss d : v.domains()) {
+        rows.add(RowFactory.create(v.round(), v.step(), d.domain(), d.tokens(), d.loss()));
+      }
+    }
+    replace("validation", runId, rows, VALIDATION);
   }
 
   private static Row metricsRow(RoundMetrics m) {

@@ -1,10 +1,13 @@
 package org.metier.train;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.UUID;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FSError;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.SparkSession;
@@ -33,8 +36,18 @@ public final class Training {
     /** Training starts or goes on after {@code round} finished rounds. */
     void started(long round, TrainConfig config);
 
+    /** Told before {@link #roundFinished} of the same round. */
+    default void validated(Validation.Result validation) {}
+
     void roundFinished(RoundMetrics metrics);
+
+    /** Something out of the ordinary that the user should read, in one line. */
+    default void notice(String line) {}
   }
+
+  /** What has been measured so far, and on which tokens. */
+  private record History(
+      ShardManifest manifest, List<RoundMetrics> rounds, List<Validation.Result> validations) {}
 
   /**
    * Result of {@link #run}.
@@ -62,11 +75,13 @@ public final class Training {
   }
 
   /**
-   * Trains up to the configured number of rounds.
+   * Trains up to the configured number of rounds, or to an early stop.
    *
    * @param resume go on from the newest checkpoint; without it, a run that has one is refused
    * @throws BadDataException if shards and model do not fit, or the run exists
-   * @throws DivergedException if a loss is not finite; checkpoints stay as they are
+   * @throws DivergedException if numbers that are not finite come twice from the same parameters;
+   *     these are checkpointed before, where they were not
+   * @throws RunStorageException if the run's directory cannot be written; what was committed stays
    */
   public Result run(boolean resume) throws IOException {
     Configuration hadoop = spark.sparkContext().hadoopConfiguration();
@@ -74,12 +89,12 @@ public final class Training {
     ShardManifest manifest = ShardManifest.read(split, hadoop);
     checkFit(manifest, split);
 
-    List<RoundMetrics> history = new ArrayList<>();
-    TrainState state = start(manifest, resume, history);
-    if (state.round() >= config.rounds()) {
-      return new Result(run.checkpoint(state.round()), false, history);
+    History history = new History(manifest, new ArrayList<>(), new ArrayList<>());
+    TrainState state = start(resume, history);
+    if (finished(state, history)) {
+      stop(state, history).ifPresent(listener::notice);
+      return new Result(run.checkpoint(state.round()), false, history.rounds());
     }
-    listener.started(state.round(), config);
     TrainPlan plan =
         new TrainPlan(
             runId + "#" + UUID.randomUUID(),
@@ -89,26 +104,75 @@ public final class Training {
             split.toString(),
             manifest,
             new SerializableConfiguration(hadoop));
-    try (var averaging =
-        new ParameterAveraging(
-            JavaSparkContext.fromSparkContext(spark.sparkContext()),
-            plan,
-            run.newestCheckpoint())) {
-      while (state.round() < config.rounds()) {
-        ParameterAveraging.Round round = averaging.runRound(state);
-        state = round.state();
-        history.add(round.metrics());
-        if (state.round() % config.checkpointEvery() == 0 || state.round() == config.rounds()) {
-          commit(manifest, state, averaging.resident(), history);
-        }
-        listener.roundFinished(history.get(history.size() - 1));
+    JavaSparkContext context = JavaSparkContext.fromSparkContext(spark.sparkContext());
+    Optional<Validation> validation =
+        config.validateEvery() > 0 ? Optional.of(new Validation(context, plan)) : Optional.empty();
+    listener.started(state.round(), config);
+    try (var averaging = new ParameterAveraging(context, plan, run.newestCheckpoint())) {
+      while (!finished(state, history)) {
+        state = round(averaging, validation, state, history);
       }
+    } finally {
+      validation.ifPresent(Validation::close);
     }
-    return new Result(run.checkpoint(state.round()), true, history);
+    stop(state, history).ifPresent(listener::notice);
+    return new Result(run.checkpoint(state.round()), true, history.rounds());
   }
 
-  private TrainState start(ShardManifest manifest, boolean resume, List<RoundMetrics> history)
+  private TrainState round(
+      ParameterAveraging averaging,
+      Optional<Validation> validation,
+      TrainState before,
+      History history)
       throws IOException {
+    ParameterAveraging.Round round;
+    try {
+      round = averaging.runRound(before);
+    } catch (DivergedException e) {
+      throw withLastGood(e, before, averaging.resident(), history);
+    }
+    TrainState state = round.state();
+    history.rounds().add(round.metrics());
+    round.refusal().ifPresent(line -> listener.notice(line + "; run once more, it went well"));
+    requireFinite(state);
+    boolean best = false;
+    if (validation.isPresent() && due(state, config.validateEvery())) {
+      best = validate(validation.get(), state, history);
+    }
+    if (best || due(state, config.checkpointEvery()) || finished(state, history)) {
+      commit(state, averaging.resident(), history);
+    }
+    listener.roundFinished(history.rounds().get(history.rounds().size() - 1));
+    return state;
+  }
+
+  /** True every so many rounds, and after the last. */
+  private boolean due(TrainState state, int every) {
+    return state.round() % every == 0 || state.round() == config.rounds();
+  }
+
+  private boolean finished(TrainState state, History history) {
+    return state.round() >= config.rounds() || stop(state, history).isPresent();
+  }
+
+  /** Why the run ends before its last round, if it does. */
+  private Optional<String> stop(TrainState state, History history) {
+    return state.round() >= config.rounds()
+        ? Optional.empty()
+        : config.earlyStop().reason(history.validations());
+  }
+
+  /** Returns whether there was no better loss before. */
+  private boolean validate(Validation validation, TrainState state, History history)
+      throws IOException {
+    Validation.Result result = validation.of(state);
+    history.validations().add(result);
+    saving(state, () -> new TrainTables(spark, run).writeValidations(runId, history.validations()));
+    listener.validated(result);
+    return Validation.Result.best(history.validations()).equals(Optional.of(result));
+  }
+
+  private TrainState start(boolean resume, History history) throws IOException {
     var newest = run.newestCheckpoint();
     if (newest.isEmpty()) {
       return initial();
@@ -120,25 +184,21 @@ public final class Training {
     }
     Checkpoint.Loaded loaded = Checkpoint.read(run, newest.get());
     Checkpoint.Header header = loaded.header();
-    if (!header.model().equals(model)) {
-      throw new BadDataException(
-          "%s: the checkpoint's model is %s, the config's is %s"
-              .formatted(newest.get(), header.model(), model));
-    }
-    config
-        .firstChangeFrom(header.train())
+    TrainConfig.firstChange("model.", header.model(), model)
+        .or(() -> config.firstChangeFrom(header.train()))
         .ifPresent(
             change -> {
               throw new BadDataException(
                   "%s: %s since the checkpoint %s; choose another run.id"
                       .formatted(run.root(), change, newest.get().getName()));
             });
-    if (!header.tokenizerSha256().equals(manifest.tokenizerSha256())) {
+    if (!header.tokenizerSha256().equals(history.manifest().tokenizerSha256())) {
       throw new BadDataException(
           "%s: the checkpoint was trained with another tokenizer than that of %s"
               .formatted(newest.get(), config.data()));
     }
-    history.addAll(loaded.history());
+    history.rounds().addAll(loaded.history());
+    history.validations().addAll(header.validations());
     return loaded.state();
   }
 
@@ -153,10 +213,26 @@ public final class Training {
     return TrainState.initial(values, Block.Plan.of(config).ofState());
   }
 
-  private void commit(
-      ShardManifest manifest, TrainState state, ResidentBlocks resident, List<RoundMetrics> history)
+  /** Saves the state; then only the newest checkpoints and the best are left. */
+  private void commit(TrainState state, ResidentBlocks resident, History history)
       throws IOException {
     long began = System.nanoTime();
+    saving(
+        state,
+        () -> {
+          write(state, resident, history);
+          run.markBest(history.validations());
+          Checkpoint.prune(
+              run, config.keepCheckpoints(), run.bestCheckpoint(history.validations()));
+          new TrainTables(spark, run).write(runId, history.rounds());
+        });
+    int last = history.rounds().size() - 1;
+    double seconds = (System.nanoTime() - began) / 1e9;
+    history.rounds().set(last, history.rounds().get(last).withCheckpoint(seconds));
+  }
+
+  private void write(TrainState state, ResidentBlocks resident, History history)
+      throws IOException {
     Checkpoint.Header header =
         new Checkpoint.Header(
             Checkpoint.FORMAT_VERSION,
@@ -166,14 +242,78 @@ public final class Training {
             state.momentSteps(),
             model,
             config,
-            manifest.tokenizerSha256(),
-            state.frequencies());
-    Checkpoint.write(run, header, state, resident::write, history);
-    Checkpoint.prune(run, config.keepCheckpoints());
-    new TrainTables(spark, run).write(runId, history);
-    int last = history.size() - 1;
-    double seconds = (System.nanoTime() - began) / 1e9;
-    history.set(last, history.get(last).withCheckpoint(seconds));
+            history.manifest().tokenizerSha256(),
+            state.frequencies(),
+            history.validations());
+    Checkpoint.write(run, header, state, resident::write, history.rounds());
+  }
+
+  /** Something that is written to the run's directory. */
+  private interface Saving {
+    void run() throws IOException;
+  }
+
+  private void saving(TrainState state, Saving work) throws IOException {
+    try {
+      work.run();
+    } catch (Exception | FSError e) { // Spark's are checked, and not declared
+      Optional<String> reason = RunStorageException.reason(e);
+      if (reason.isEmpty()) {
+        throw e;
+      }
+      throw new RunStorageException(
+          "%s: round %d could not be saved: %s; %s"
+              .formatted(
+                  run.root(),
+                  state.round(),
+                  reason.get(),
+                  kept("mend that and go on with --resume")),
+          e);
+    }
+  }
+
+  /** A mean of finite numbers is finite, but an outer optimiser may leave them. */
+  private void requireFinite(TrainState state) {
+    if (!FiniteGuard.allFinite(state.values())) {
+      throw new DivergedException(
+          "round %d: the averaged parameters are not finite; %s"
+              .formatted(state.round(), kept("try a lower learning rate")));
+    }
+  }
+
+  /** Saves the parameters from which the round diverged, unless they are saved or never trained. */
+  private DivergedException withLastGood(
+      DivergedException diverged, TrainState before, ResidentBlocks resident, History history)
+      throws IOException {
+    boolean saved =
+        run.newestCheckpoint().map(RunDirectory::roundOf).equals(Optional.of(before.round()));
+    if (before.round() > 0 && !saved) {
+      try {
+        saving(
+            before,
+            () -> {
+              write(before, resident, history);
+              new TrainTables(spark, run).write(runId, history.rounds());
+            });
+      } catch (RunStorageException e) {
+        diverged.addSuppressed(e);
+      }
+    }
+    String advice = kept("try a lower train.optimizer.learningRate");
+    return new DivergedException(diverged.getMessage() + "; " + advice, diverged);
+  }
+
+  private String kept(String advice) {
+    String newest;
+    try {
+      newest =
+          run.newestCheckpoint()
+              .map(checkpoint -> "the checkpoint " + checkpoint.getName() + " is kept")
+              .orElse("there is no checkpoint yet");
+    } catch (UncheckedIOException e) {
+      newest = "its checkpoints cannot be read now";
+    }
+    return newest + ", " + advice;
   }
 
   private void checkFit(ShardManifest manifest, Path split) {

@@ -110,6 +110,12 @@ final class TransportExchange implements CountExchange {
     client.send(ExchangeMessage.failure(sender, step, reason));
   }
 
+  /** Answered, so that the end of the connection, which follows, cannot overtake it. */
+  @Override
+  public void withdraw() {
+    ask(0, ExchangeMessage.withdrawal(sender));
+  }
+
   @Override
   public void close() {
     client.close();

@@ -17,7 +17,8 @@ import java.io.Serializable;
  * @param counts [L][E] selections in this round
  * @param recentCounts [≤n][L][E] selections of the most recent micro-batches, oldest first
  * @param gateMass [L][E] gate weight in this round
- * @param finite false if a loss or a gradient was NaN or infinite
+ * @param refusal empty, or what was NaN or infinite, and in which step: the worker then contributes
+ *     nothing but this report
  * @param computeSeconds time in the steps
  */
 public record WorkerReport(
@@ -32,6 +33,12 @@ public record WorkerReport(
     long[][] counts,
     long[][][] recentCounts,
     double[][] gateMass,
-    boolean finite,
+    String refusal,
     double computeSeconds)
-    implements Serializable {}
+    implements Serializable {
+
+  /** True if the worker's update must not be averaged. */
+  boolean refused() {
+    return !refusal.isEmpty();
+  }
+}

@@ -63,6 +63,30 @@ class CountExchangeTest {
     }
   }
 
+  /** Before, between and after the others' reports, and whatever its connection does then. */
+  @Test
+  void aWorkerThatWithdrawsLetsTheOthersGoOn() throws Exception {
+    try (LocalGang gang = new LocalGang(3, 20)) {
+      List<long[][]> last =
+          gang.run(
+              0,
+              (worker, exchange) -> {
+                long[][] sum = null;
+                for (int step = 0; step < 20; step++) {
+                  if (worker == 1 && step == 5) {
+                    exchange.withdraw();
+                    return sum; // and its connection closes
+                  }
+                  sum = exchange.sum(step, new long[][] {{worker + 1}});
+                  assertThat(sum[0][0]).isEqualTo(step < 5 ? 6 : 4);
+                }
+                return sum;
+              });
+      assertThat(last.stream().map(sum -> sum[0][0])).containsExactly(4L, 6L, 4L);
+      assertThat(gang.server().failure()).isEmpty();
+    }
+  }
+
   @Test
   void aConnectionThatBreaksEndsTheWait() {
     try (LocalGang gang = new LocalGang(2, 20)) {

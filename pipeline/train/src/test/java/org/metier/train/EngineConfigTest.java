@@ -3,8 +3,6 @@ package org.metier.train;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import org.junit.jupiter.api.Test;
 import org.metier.engine.kernel.Kernels;
 import org.metier.engine.kernel.Precision;
@@ -46,13 +44,5 @@ class EngineConfigTest {
     assertThatThrownBy(() -> new EngineConfig(Backend.REFERENCE, Precision.FLOAT))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("backend reference computes in double only: it needs engine.precision=double");
-  }
-
-  @Test
-  void checkpointsThatNameTheirBackendUnderTrainCanStillBeRead() throws JsonProcessingException {
-    TrainConfig config = TrainFixture.train("data", 2, 3, 4, TrainConfig.Window.ROUND);
-    ObjectNode json = RunDirectory.JSON.valueToTree(config);
-    json.put("backend", "CPU");
-    assertThat(RunDirectory.JSON.treeToValue(json, TrainConfig.class)).isEqualTo(config);
   }
 }

@@ -19,7 +19,6 @@ import org.metier.train.TrainConfig.Accumulation;
 import org.metier.train.TrainConfig.Balance;
 import org.metier.train.TrainConfig.LayerReduction;
 import org.metier.train.TrainConfig.Moments;
-import org.metier.train.TrainConfig.Optimizer;
 import org.metier.train.TrainConfig.Window;
 
 /** The window {@code step} in whole runs on real local Spark. */
@@ -195,22 +194,7 @@ class StepWindowTest {
   /** One round of one step, without clipping. */
   private static TrainConfig reference(int workers, int accumulation, Balance balance) {
     TrainConfig c = fast(workers, 1, accumulation, 1, balance);
-    return new TrainConfig(
-        c.data(),
-        c.workers(),
-        c.threadsPerWorker(),
-        c.localSteps(),
-        c.batchSequences(),
-        c.accumulationSteps(),
-        c.rounds(),
-        c.checkpointEvery(),
-        c.keepCheckpoints(),
-        c.sliceMegabytes(),
-        c.exchangeTimeoutSeconds(),
-        c.seed(),
-        new Optimizer(3e-3, 4, 0.1, 0.9, 0.95, 1e-8, 0.1, 0, Moments.AVERAGE),
-        c.balance(),
-        c.averaging());
+    return TrainFixture.with(c, TrainFixture.optimizer(3e-3, 0, Moments.AVERAGE));
   }
 
   private static TrainConfig on(String data, TrainConfig c) {

@@ -11,6 +11,8 @@ import org.apache.spark.sql.SparkSession;
 import org.metier.engine.kernel.Precision;
 import org.metier.engine.kernel.Routing;
 import org.metier.model.ModelConfig;
+import org.metier.model.ParameterKind;
+import org.metier.model.optim.WarmupStableDecay;
 import org.metier.prep.Preparation;
 import org.metier.prep.PrepareConfig;
 import org.metier.prep.Progress;
@@ -23,6 +25,7 @@ import org.metier.train.TrainConfig.Balance;
 import org.metier.train.TrainConfig.LayerReduction;
 import org.metier.train.TrainConfig.Moments;
 import org.metier.train.TrainConfig.Optimizer;
+import org.metier.train.TrainConfig.Schedule;
 import org.metier.train.TrainConfig.Window;
 
 /**
@@ -139,9 +142,86 @@ final class TrainFixture {
         1,
         30,
         7,
-        new Optimizer(3e-3, 4, 0.1, 0.9, 0.95, 1e-8, 0.1, 1.0, moments),
+        optimizer(3e-3, 1.0, moments),
         balance,
-        averaging);
+        averaging,
+        0,
+        40,
+        new EarlyStop(0, 0));
+  }
+
+  /** Cosine after four steps of warm-up; all but norms decay. */
+  static Optimizer optimizer(double learningRate, double clipNorm, Moments moments) {
+    return new Optimizer(
+        learningRate,
+        4,
+        0.1,
+        0.9,
+        0.95,
+        1e-8,
+        0.1,
+        clipNorm,
+        moments,
+        Schedule.COSINE,
+        0.2,
+        WarmupStableDecay.Shape.SQRT,
+        List.of(
+            ParameterKind.MATRIX,
+            ParameterKind.EMBEDDING,
+            ParameterKind.HEAD,
+            ParameterKind.ROUTER));
+  }
+
+  /** The same run under another optimiser. */
+  static TrainConfig with(TrainConfig c, Optimizer optimizer) {
+    return with(
+        c,
+        c.rounds(),
+        c.checkpointEvery(),
+        c.keepCheckpoints(),
+        optimizer,
+        c.validateEvery(),
+        c.earlyStop());
+  }
+
+  /** The same run with validations. */
+  static TrainConfig validated(TrainConfig c, int every, EarlyStop earlyStop) {
+    return with(
+        c, c.rounds(), c.checkpointEvery(), c.keepCheckpoints(), c.optimizer(), every, earlyStop);
+  }
+
+  /** The same run with other checkpoints. */
+  static TrainConfig saved(TrainConfig c, int rounds, int every, int keep) {
+    return with(c, rounds, every, keep, c.optimizer(), c.validateEvery(), c.earlyStop());
+  }
+
+  private static TrainConfig with(
+      TrainConfig c,
+      int rounds,
+      int checkpointEvery,
+      int keepCheckpoints,
+      Optimizer optimizer,
+      int validateEvery,
+      EarlyStop earlyStop) {
+    return new TrainConfig(
+        c.data(),
+        c.workers(),
+        c.threadsPerWorker(),
+        c.localSteps(),
+        c.batchSequences(),
+        c.accumulationSteps(),
+        rounds,
+        checkpointEvery,
+        keepCheckpoints,
+        c.sliceMegabytes(),
+        c.exchangeTimeoutSeconds(),
+        c.seed(),
+        optimizer,
+        c.balance(),
+        c.averaging(),
+        validateEvery,
+        c.validationSequences(),
+        earlyStop);
   }
 
   static Balance balance(Window window) {

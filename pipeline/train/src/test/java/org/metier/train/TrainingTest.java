@@ -195,7 +195,7 @@ class TrainingTest {
   }
 
   @Test
-  void aLossThatIsNotFiniteEndsTheRunAndKeepsTheCheckpoint() throws IOException {
+  void parametersThatAreNotFiniteEndTheRunAndTheCheckpointStays() throws IOException {
     Training.Result good = train("bursts", TrainFixture.train(data, 1, 1, 2, Window.ROUND), false);
     RunDirectory run = run("bursts");
     Checkpoint.Loaded loaded = Checkpoint.read(run, good.checkpoint());
@@ -205,8 +205,49 @@ class TrainingTest {
     TrainConfig longer = TrainFixture.train(data, 1, 1, 4, Window.ROUND);
     assertThatThrownBy(() -> train("bursts", longer, true))
         .isInstanceOf(DivergedException.class)
-        .hasMessageContaining("round 3: the loss or gradient of worker 0 is not finite");
+        .hasMessage(
+            "round 3, worker 0, step 3: the loss is NaN, also when the round was run once more; the"
+                + " checkpoint round-000002 is kept, try a lower train.optimizer.learningRate");
     assertThat(run.newestCheckpoint().orElseThrow().getName()).isEqualTo("round-000002");
+  }
+
+  @Test
+  void aCheckpointOfAnotherVersionIsRefusedByName() throws IOException {
+    TrainConfig config = TrainFixture.train(data, 1, 1, 2, Window.ROUND);
+    RunDirectory run = run("older");
+    Checkpoint.Loaded loaded = Checkpoint.read(run, train("older", config, false).checkpoint());
+    Checkpoint.Header h = loaded.header();
+    Checkpoint.Header older =
+        new Checkpoint.Header(
+            1,
+            h.round(),
+            h.step(),
+            h.position(),
+            h.momentSteps(),
+            h.model(),
+            h.train(),
+            h.tokenizerSha256(),
+            h.frequencies(),
+            h.validations());
+    Checkpoint.write(run, older, loaded.state(), loaded.history());
+    assertThatThrownBy(() -> train("older", config, true))
+        .isInstanceOf(CorruptCheckpointException.class)
+        .hasMessageMatching(
+            ".*/round-000002: state.json has format version 1, this build reads \\d+; go on with the"
+                + " build that wrote it, or choose another run.id");
+  }
+
+  @Test
+  void anotherModelThanTheCheckpointsIsNamedByItsFirstKey() throws IOException {
+    TrainConfig config = TrainFixture.train(data, 1, 1, 2, Window.ROUND);
+    train("narrow", config, false);
+    ModelConfig m = TrainFixture.model();
+    ModelConfig wide =
+        new ModelConfig(
+            300, 32, 2, 2, 1, 8, 4, 2, 16, m.sequenceLength(), true, 10_000, 1e-6, 0.05);
+    assertThatThrownBy(() -> train("narrow", config, wide, true))
+        .isInstanceOf(BadDataException.class)
+        .hasMessageContaining("model.hiddenSize was 16, is 32 since the checkpoint round-000002");
   }
 
   private Training.Result train(String id, TrainConfig config, boolean resume) throws IOException {

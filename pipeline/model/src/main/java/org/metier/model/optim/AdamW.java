@@ -1,5 +1,6 @@
 package org.metier.model.optim;
 
+import java.util.List;
 import org.metier.engine.kernel.AdamWStep;
 import org.metier.engine.kernel.Kernels;
 import org.metier.engine.tensor.FlatParameters;
@@ -9,28 +10,41 @@ import org.metier.engine.tensor.FlatParameters.Role;
  * AdamW (arXiv 1711.05101) with clipping by global norm, over flat parameters.
  *
  * @param clipNorm largest norm of the whole gradient; 0 means no clipping
- * @param weightDecay applied to matrices only
+ * @param weightDecay of those parameters that decay
  */
 public record AdamW(
     double beta1, double beta2, double epsilon, double weightDecay, double clipNorm) {
 
+  /** One update, in which matrices decay and scales do not. */
+  public double step(
+      Kernels kernels, FlatParameters parameters, double learningRate, long stepsOfMoments) {
+    int decayed = parameters.layout().decayedSize();
+    int rest = parameters.layout().size() - decayed;
+    List<DecayRange> ranges =
+        List.of(new DecayRange(0, decayed, true), new DecayRange(decayed, rest, false));
+    return step(kernels, parameters, ranges, learningRate, stepsOfMoments);
+  }
+
   /**
    * One update.
    *
+   * @param ranges say which parameters decay, and cover them all
    * @param stepsOfMoments updates that the moments have seen, this one included; at least 1
    * @return norm of the gradient before clipping; not finite if the gradient is not, and then
    *     nothing was updated
    */
   public double step(
-      Kernels kernels, FlatParameters parameters, double learningRate, long stepsOfMoments) {
+      Kernels kernels,
+      FlatParameters parameters,
+      List<DecayRange> ranges,
+      double learningRate,
+      long stepsOfMoments) {
     double norm = Math.sqrt(kernels.squaredNorm(parameters.block(Role.GRADIENT)));
     if (!Double.isFinite(norm)) {
       return norm;
     }
     double scale = clipNorm > 0 && norm > clipNorm ? clipNorm / norm : 1.0;
-    int decayed = parameters.layout().decayedSize();
-    int rest = parameters.layout().size() - decayed;
-    AdamWStep matrices =
+    AdamWStep withDecay =
         new AdamWStep(
             learningRate,
             beta1,
@@ -40,8 +54,11 @@ public record AdamW(
             1 - Math.pow(beta1, stepsOfMoments),
             1 - Math.pow(beta2, stepsOfMoments),
             scale);
-    update(kernels, parameters, 0, decayed, matrices);
-    update(kernels, parameters, decayed, rest, withoutDecay(matrices));
+    AdamWStep withoutDecay = withoutDecay(withDecay);
+    for (DecayRange range : ranges) {
+      AdamWStep step = range.decayed() ? withDecay : withoutDecay;
+      update(kernels, parameters, range.from(), range.count(), step);
+    }
     return norm;
   }
 

@@ -8,9 +8,10 @@ package org.metier.model.optim;
  * @param totalSteps optimiser steps of the run
  * @param finalShare last learning rate as a share of the peak
  */
-public record WarmupCosine(double peak, long warmupSteps, long totalSteps, double finalShare) {
+public record WarmupCosine(double peak, long warmupSteps, long totalSteps, double finalShare)
+    implements LearningRateSchedule {
 
-  /** Learning rate of one step, counted from 0. */
+  @Override
   public double at(long step) {
     if (step < warmupSteps) {
       return peak * (step + 1) / warmupSteps;

@@ -1,6 +1,7 @@
 package org.metier.engine.kernel.cpu;
 
 import java.util.Arrays;
+import org.metier.engine.kernel.NotFiniteException;
 import org.metier.engine.kernel.Routing;
 import org.metier.engine.tensor.Tensor;
 
@@ -112,7 +113,7 @@ final class Router {
         }
       }
       if (best < 0) {
-        throw new ArithmeticException("router logits are not numbers");
+        throw new NotFiniteException("the router's logits are not numbers");
       }
       chosen[slot + j] = best;
       lastScore = bestScore;
