@@ -1,14 +1,12 @@
 package org.metier.jobs.cluster;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -38,10 +36,8 @@ class ClusterTest {
 
   @BeforeAll
   static void start() throws IOException {
-    String target = System.getProperty("metier.target");
-    assumeTrue(target != null, "needs the profile cluster");
-    directory = emptied(Path.of(target, "cluster", "logs"));
-    Installation installation = Installation.of(Path.of(target));
+    Installation installation = Installation.ofThisBuild().withoutNd4j();
+    directory = installation.emptied("logs");
     hdfs = Hdfs.start(installation, directory);
     spark = new Standalone(installation, directory, 2, 1, List.of());
     try (var out = hdfs.files().create(new org.apache.hadoop.fs.Path(uri("corpus/a.jsonl")))) {
@@ -73,7 +69,7 @@ class ClusterTest {
     assertThat(run.rows("expert_domain", "SELECT DISTINCT domain FROM %s ORDER BY domain"))
         .containsExactly("high ", "low ");
     assertThat(run.rows("layer_summary", "SELECT count(*) FROM %s")).containsExactly("2 ");
-    String executors = executorLogs();
+    String executors = spark.executorLogs(analyze);
     assertThat(executors)
         .contains("Running task")
         .doesNotContain("the Vector API is absent", "native BLAS not found");
@@ -89,14 +85,8 @@ class ClusterTest {
   void disturbancesChangeNoBit(String kind, boolean speculation) throws IOException {
     StoredRun undisturbed = undisturbed(kind);
     Path traces = Files.createDirectories(directory.resolve("traces-" + kind));
-    List<String> properties =
-        new ArrayList<>(
-            List.of(
-                "spark.hadoop.fs.hdfs.impl=" + DisturbedHdfs.class.getName(),
-                "spark.hadoop." + DisturbedHdfs.TRACES + "=" + traces,
-                "spark.hadoop."
-                    + DisturbedHdfs.ACCIDENTS
-                    + (speculation ? "=2=fail,3=stall,4=stall" : "=2=fail,4=stall")));
+    String accidents = speculation ? "2=fail,3=stall,4=stall" : "2=fail,4=stall";
+    List<String> properties = new ArrayList<>(disturbed(accidents, traces));
     if (speculation) {
       properties.addAll(List.of("spark.speculation=true", "spark.speculation.interval=100ms"));
     }
@@ -119,8 +109,9 @@ class ClusterTest {
   void aKilledDriverGoesOnToTheSameBitsAndWithOtherWorkersAtTheRightPlace() throws IOException {
     StoredRun undisturbed = undisturbed("round");
     StoredRun run = run("killed");
-    Program first = submit("killed", "TrainJob", List.of(), train("round", run));
-    first.awaitInOut("round 3/4", SECONDS);
+    Path traces = Files.createDirectories(directory.resolve("traces-killed"));
+    Program first = submit("killed", "TrainJob", disturbed("4=stall", traces), train("round", run));
+    first.await("trace of round 4", SECONDS, () -> trace(traces.resolve("round-4")));
     first.kill();
     assertThat(run.list("checkpoints")).contains("round-000002").doesNotContain("round-000004");
     StoredRun other = run("other-workers");
@@ -144,6 +135,13 @@ class ClusterTest {
         .isEqualTo(undisturbed.expertLoad().subList(0, 2 * 2 * 4));
   }
 
+  private static List<String> disturbed(String accidents, Path traces) {
+    return List.of(
+        "spark.hadoop.fs.hdfs.impl=" + DisturbedHdfs.class.getName(),
+        "spark.hadoop." + DisturbedHdfs.TRACES + "=" + traces,
+        "spark.hadoop." + DisturbedHdfs.ACCIDENTS + "=" + accidents);
+  }
+
   private static void resume(String name, StoredRun run, String... more) {
     List<String> arguments = new ArrayList<>(train("round", run));
     arguments.add("--resume");
@@ -161,7 +159,7 @@ class ClusterTest {
           StoredRun run = run("undisturbed-" + name);
           Program train = submit("undisturbed-" + name, "TrainJob", List.of(), train(name, run));
           assertThat(train.finish(SECONDS)).as(train::lastWords).isZero();
-          assertThat(train.out()).contains("round 4/4", "trained ");
+          assertThat(train.out()).contains("round 4/4", "trained " + run.uri());
           assertThat(train.err()).doesNotContain("Lost task", "Lost executor");
           return run;
         });
@@ -192,15 +190,10 @@ class ClusterTest {
   private static Program submit(
       String name, String main, List<String> properties, List<String> arguments) {
     List<String> all = new ArrayList<>(List.of(Corpus.settings()));
-    all.addAll(List.of("--conf", conf().toString(), "--run.id=t"));
+    all.addAll(List.of("--conf", Installation.preset("cluster.conf"), "--run.id=t"));
     all.addAll(List.of("--prepare.input=" + uri("corpus"), "--prepare.output=" + uri("tokens")));
     all.addAll(arguments);
     return spark.submit(name, main, properties, all);
-  }
-
-  /** The preset that users are shown. */
-  private static Path conf() {
-    return Path.of("..", "conf", "spark", "cluster.conf").toAbsolutePath().normalize();
   }
 
   private static Optional<Long> trace(Path file) {
@@ -217,28 +210,5 @@ class ClusterTest {
     ProcessHandle executor = ProcessHandle.of(pid).orElseThrow();
     assertThat(executor.info().commandLine().orElse("")).contains("CoarseGrainedExecutorBackend");
     assertThat(executor.destroyForcibly()).isTrue();
-  }
-
-  private static String executorLogs() throws IOException {
-    StringBuilder logs = new StringBuilder();
-    for (int worker = 1; worker <= 2; worker++) {
-      try (var files = Files.walk(spark.work(worker))) {
-        for (Path file : files.filter(f -> f.endsWith("stderr")).toList()) {
-          logs.append(Files.readString(file));
-        }
-      }
-    }
-    return logs.toString();
-  }
-
-  private static Path emptied(Path directory) throws IOException {
-    if (Files.exists(directory)) {
-      try (var files = Files.walk(directory)) {
-        for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
-          Files.delete(file);
-        }
-      }
-    }
-    return Files.createDirectories(directory);
   }
 }

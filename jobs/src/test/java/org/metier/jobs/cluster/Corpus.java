@@ -30,7 +30,7 @@ final class Corpus {
     return new String[] {
       "--prepare.vocabSize=300",
       "--prepare.sequenceLength=32",
-      "--prepare.sequencesPerShard=16",
+      "--prepare.sequencesPerShard=32",
       "--prepare.heldOutShare=0.2",
       "--model.hiddenSize=16",
       "--model.numLayers=2",

@@ -1,5 +1,7 @@
 package org.metier.jobs.cluster;
 
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
 import java.io.File;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -8,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -26,8 +29,14 @@ import java.util.stream.Stream;
  */
 record Installation(Path target, Path home, List<Path> jars) {
 
-  /** Reads {@code target/launch} and makes {@code target/cluster/spark}. */
-  static Installation of(Path target) {
+  /**
+   * Reads {@code target/launch} and makes {@code target/cluster/spark}; skips the test where the
+   * profile is not {@code cluster}.
+   */
+  static Installation ofThisBuild() {
+    String directory = System.getProperty("metier.target");
+    assumeTrue(directory != null, "needs the profile cluster");
+    Path target = Path.of(directory);
     try {
       List<Path> ours = paths(target.resolve("launch/jars"), ",");
       Set<Path> sparks =
@@ -49,6 +58,30 @@ record Installation(Path target, Path home, List<Path> jars) {
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
+  }
+
+  /** Without the largest jars, which runs with {@code engine.backend = cpu} can do without. */
+  Installation withoutNd4j() {
+    List<Path> small = jars.stream().filter(jar -> !jar.toString().contains("nd4j")).toList();
+    return new Installation(target, home, small);
+  }
+
+  /** A preset that users are shown. */
+  static String preset(String name) {
+    return Path.of("..", "conf", "spark", name).toAbsolutePath().normalize().toString();
+  }
+
+  /** An empty directory in {@code target/cluster}, which stays when the tests have ended. */
+  Path emptied(String name) throws IOException {
+    Path directory = target.resolve("cluster").resolve(name);
+    if (Files.exists(directory)) {
+      try (Stream<Path> files = Files.walk(directory)) {
+        for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+          Files.delete(file);
+        }
+      }
+    }
+    return Files.createDirectories(directory);
   }
 
   /** The jar of the mains. */

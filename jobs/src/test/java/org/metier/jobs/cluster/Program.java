@@ -64,15 +64,6 @@ final class Program implements AutoCloseable {
         () -> Optional.of(compiled.matcher(err())).filter(Matcher::find));
   }
 
-  /** Likewise in its stdout. */
-  Matcher awaitInOut(String pattern, int seconds) {
-    Pattern compiled = Pattern.compile(pattern);
-    return await(
-        "'" + pattern + "' in " + out,
-        seconds,
-        () -> Optional.of(compiled.matcher(out())).filter(Matcher::find));
-  }
-
   /**
    * Asks until there is an answer.
    *

@@ -1,9 +1,13 @@
 package org.metier.jobs.cluster;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * Spark's standalone Master and its Workers, a process each, and what is submitted to them, again
@@ -12,8 +16,8 @@ import java.util.stream.Collectors;
  */
 final class Standalone implements AutoCloseable {
   /**
-   * Nobody here is lost silently, whose connection is not closed by its end; a machine that stands
-   * still for some minutes shall lose nobody.
+   * Who is lost here has closed its connections, which tells at once; a machine that stands still
+   * for some minutes shall lose nobody.
    */
   private static final String PATIENCE = "3600s";
 
@@ -50,7 +54,7 @@ final class Standalone implements AutoCloseable {
     List<String> command =
         installation.java(
             "256m", installation.classPath(), "org.apache.spark.deploy.master.Master");
-    command.add(command.size() - 1, "-Dspark.worker.timeout=" + 3600);
+    command.add(command.size() - 1, "-Dspark.worker.timeout=3600");
     command.add(command.size() - 1, "-Dspark.ui.port=0");
     command.addAll(List.of("--host", "127.0.0.1", "--port", "0", "--webui-port", "0"));
     return Program.start("master", directory, installation.environment("127.0.0.1"), command);
@@ -69,8 +73,24 @@ final class Standalone implements AutoCloseable {
   }
 
   /** Where a Worker keeps its executors' directories and logs. */
-  Path work(int worker) {
+  private Path work(int worker) {
     return directory.resolve("work-" + worker);
+  }
+
+  /** What the executors of a submitted program have logged, in no order. */
+  String executorLogs(Program submitted) throws IOException {
+    String application = submitted.awaitInErr("with app ID (\\S+)", 60).group(1);
+    StringBuilder logs = new StringBuilder();
+    for (int worker = 1; worker < programs.size(); worker++) {
+      try (Stream<Path> files = Files.walk(work(worker))) {
+        for (Path file : files.filter(f -> f.endsWith("stderr")).toList()) {
+          if (file.toString().contains(application)) {
+            logs.append(Files.readString(file));
+          }
+        }
+      }
+    }
+    return logs.toString();
   }
 
   /**
@@ -102,10 +122,18 @@ final class Standalone implements AutoCloseable {
     return Program.start(name, directory, installation.environment("127.0.0.1"), command);
   }
 
+  /** Ends all programs; logs stay, the executors' copies of the jars do not. */
   @Override
   public void close() {
     for (int i = programs.size() - 1; i >= 0; i--) {
       programs.get(i).close();
+    }
+    try (Stream<Path> files = Files.walk(directory)) {
+      for (Path jar : files.filter(file -> file.toString().endsWith(".jar")).toList()) {
+        Files.delete(jar);
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
     }
   }
 }

@@ -53,8 +53,8 @@ record StoredRun(FileSystem files, String uri, Path local) {
   List<String> metrics() {
     return rows(
         "train_metrics",
-        "SELECT round, step, tokens, loss, balance_loss, z_loss, learning_rate, gradient_norm,"
-            + " max_vio FROM %s ORDER BY round");
+        "SELECT round, step, tokens, loss, balance_loss, z_loss, learning_rate, grad_norm,"
+            + " max_vio, max_vio_global FROM %s ORDER BY round");
   }
 
   /**

@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedDeque;
 import org.apache.hadoop.fs.Path;
+import org.metier.engine.kernel.Device;
 import org.metier.engine.kernel.Kernels;
 import org.metier.engine.tensor.FlatParameters.Role;
 import org.metier.engine.tensor.Tensor;
@@ -14,11 +15,13 @@ import org.metier.prep.shard.ShardManifest;
 import org.metier.prep.shard.ShardReader;
 import org.metier.prep.shard.TokenSequence;
 import org.metier.train.ParameterSlices.Slice;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * A model with its arenas and open shards that stays in the executor between rounds. It carries no
  * state from one round to the next: any replica of a run serves any worker, so a task takes an idle
- * one and gives it back.
+ * one of its device and gives it back.
  */
 final class Replica implements AutoCloseable {
   /**
@@ -27,7 +30,10 @@ final class Replica implements AutoCloseable {
   private static final ConcurrentHashMap<String, ConcurrentLinkedDeque<Replica>> IDLE =
       new ConcurrentHashMap<>();
 
+  private static final Logger LOG = LoggerFactory.getLogger(Replica.class);
+
   private final TrainPlan plan;
+  private final Device device;
   private final Kernels kernels;
   private final TransformerLm model;
   private final ShardReader shards;
@@ -35,8 +41,9 @@ final class Replica implements AutoCloseable {
   private final LocalCorrection correction;
   private float[] host = new float[0];
 
-  private Replica(TrainPlan plan) {
+  private Replica(TrainPlan plan, Device device) {
     this.plan = plan;
+    this.device = device;
     this.kernels = plan.kernels();
     this.model =
         TransformerLm.forTraining(
@@ -50,11 +57,19 @@ final class Replica implements AutoCloseable {
     this.correction = LocalCorrection.of(plan.train().averaging(), kernels, model.parameters());
   }
 
-  /** An idle replica of this run, or a new one. */
+  /** An idle replica of this run on the task's device, or a new one. */
   static Replica acquire(TrainPlan plan) {
     IDLE.keySet().removeIf(key -> !key.equals(plan.key()) && closeAll(IDLE.get(key)));
-    Replica idle = IDLE.computeIfAbsent(plan.key(), key -> new ConcurrentLinkedDeque<>()).poll();
-    return idle != null ? idle : new Replica(plan);
+    Device device = TaskDevice.ofTask();
+    plan.engine().use(device);
+    ConcurrentLinkedDeque<Replica> idle =
+        IDLE.computeIfAbsent(plan.key(), key -> new ConcurrentLinkedDeque<>());
+    for (Replica replica : idle) {
+      if (replica.device.equals(device) && idle.remove(replica)) {
+        return replica;
+      }
+    }
+    return new Replica(plan, device);
   }
 
   /** Gives the replica back for the next round. */
@@ -111,6 +126,7 @@ final class Replica implements AutoCloseable {
    */
   WorkerReport train(RoundStart start, int worker, CountExchange exchange) {
     TrainConfig config = plan.train();
+    LOG.info("round {}: worker {} computes on {}", start.round() + 1, worker, device);
     FrequencySync sync =
         FrequencySync.of(config, start.round(), start.frequencies(), worker, exchange);
     LocalTrainer trainer = new LocalTrainer(kernels, model, config, sync, correction);
