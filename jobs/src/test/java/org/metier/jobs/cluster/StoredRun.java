@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.DriverManager;
@@ -63,8 +64,8 @@ record StoredRun(FileSystem files, String uri, Path local) {
    * @param query with {@code %s} for the table
    */
   List<String> rows(String table, String query) {
-    Path copy = local.resolve(uri.replaceAll("\\W+", "_") + "-" + table);
     try (Connection duckDb = DriverManager.getConnection("jdbc:duckdb:")) {
+      Path copy = Files.createTempDirectory(local, table).resolve("copy");
       files.copyToLocalFile(
           false,
           new org.apache.hadoop.fs.Path(uri, "tables/" + table),
