@@ -1,6 +1,8 @@
 package org.metier.jobs;
 
 import java.io.IOException;
+import java.net.URI;
+import org.apache.hadoop.fs.Path;
 import org.metier.jobs.config.InvalidConfigException;
 import org.metier.jobs.config.Settings;
 import org.metier.jobs.console.TrainingProgress;
@@ -55,10 +57,14 @@ public final class TrainJob implements Job {
     }
     context
         .out()
-        .printf(
-            "%s %s%n",
-            result.trained() ? "trained" : "reused", result.checkpoint().toUri().getPath());
+        .printf("%s %s%n", result.trained() ? "trained" : "reused", readable(result.checkpoint()));
     return result;
+  }
+
+  /** A local file as a shell knows it; a file elsewhere with its file system. */
+  private static String readable(Path file) {
+    URI uri = file.toUri();
+    return "file".equals(uri.getScheme()) ? uri.getPath() : uri.toString();
   }
 
   /** In a local run this process holds everything; better to say so now than after an hour. */

@@ -1,6 +1,7 @@
 package org.metier.train;
 
 import java.io.Serializable;
+import org.metier.engine.kernel.Device;
 import org.metier.engine.kernel.Kernels;
 import org.metier.engine.kernel.Precision;
 import org.metier.engine.kernel.cpu.CpuKernels;
@@ -18,8 +19,11 @@ import org.metier.model.ActivationPolicy;
  * @param precision of storage and arithmetic; {@code cpu} has float only, {@code reference} double
  *     only, {@code nd4j} both
  * @param activations {@code keep} (fastest) or {@code recompute} (least memory, the same bits)
+ * @param gpusPerTask GPUs that a task which computes asks of Spark by a stage-level profile: 1, or
+ *     a share up to 0.5 of one; 0 leaves it to {@code spark.task.resource.gpu.amount}
  */
-public record EngineConfig(Backend backend, Precision precision, ActivationPolicy activations)
+public record EngineConfig(
+    Backend backend, Precision precision, ActivationPolicy activations, double gpusPerTask)
     implements Serializable {
 
   /** Where the kernels come from. */
@@ -38,11 +42,15 @@ public record EngineConfig(Backend backend, Precision precision, ActivationPolic
       throw new IllegalArgumentException(
           "backend reference computes in double only: it needs engine.precision=double");
     }
+    if (!(gpusPerTask >= 0 && gpusPerTask <= 0.5) && gpusPerTask != 1) {
+      throw new IllegalArgumentException(
+          "gpusPerTask must be 0, a share up to 0.5, or 1, is " + gpusPerTask);
+    }
   }
 
-  /** An engine that keeps all activations. */
+  /** An engine that keeps all activations and asks for no GPU. */
   public EngineConfig(Backend backend, Precision precision) {
-    this(backend, precision, ActivationPolicy.KEEP);
+    this(backend, precision, ActivationPolicy.KEEP, 0);
   }
 
   /**
@@ -58,5 +66,17 @@ public record EngineConfig(Backend backend, Precision precision, ActivationPolic
       case ND4J -> Nd4jRuntime.open(precision, threads);
       case REFERENCE -> new ReferenceKernels();
     };
+  }
+
+  /**
+   * Points the calling thread at the device of its task. To be called before {@link #open}, and by
+   * every other thread that goes on with those kernels.
+   *
+   * @throws org.metier.engine.kernel.MissingBackendException in one line, if there is no such GPU
+   */
+  void use(Device device) {
+    if (backend == Backend.ND4J) {
+      Nd4jRuntime.use(device);
+    }
   }
 }

@@ -100,7 +100,7 @@ public final class Evaluation implements AutoCloseable {
     List<long[]> ranges = ranges(sequences, TASK_BATCHES * config.batchSequences());
     Broadcast<EvaluationPlan> planOnWorker = plan;
     LongAccumulator done = spark.sparkContext().longAccumulator("held-out sequences");
-    this.evaluated =
+    JavaRDD<EvaluatedSequences> counts =
         context
             .parallelize(ranges, ranges.size())
             .map(
@@ -108,7 +108,11 @@ public final class Evaluation implements AutoCloseable {
                   var counted = EvaluatedSequences.of(planOnWorker.value(), range[0], range[1]);
                   done.add(range[1] - range[0]);
                   return counted;
-                })
+                });
+    this.evaluated =
+        TaskDevice.profile(context, engine)
+            .map(counts::withResources)
+            .orElse(counts)
             .persist(StorageLevel.MEMORY_AND_DISK());
     context.setJobDescription("metier evaluation");
     runAndReport(done, sequences, progress);

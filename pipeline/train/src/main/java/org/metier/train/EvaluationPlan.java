@@ -25,6 +25,7 @@ record EvaluationPlan(
 
   /** Kernels of one task. */
   Kernels kernels() {
+    engine.use(TaskDevice.ofTask());
     return engine.open(train.threadsPerWorker());
   }
 }

@@ -2,10 +2,12 @@ package org.metier.train;
 
 import java.io.Serializable;
 import java.util.Iterator;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaRDDLike;
 import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.resource.ResourceProfile;
 import scala.Function2;
 import scala.collection.JavaConverters;
 import scala.reflect.ClassTag;
@@ -38,11 +40,13 @@ final class GangStage {
   /**
    * Returns when Spark has a slot for each worker.
    *
+   * @param profile what a slot must offer, if not what all stages ask for
    * @param patienceSeconds time that a cluster's executors are given to appear; a local Spark has
    *     all its slots from the start
    * @throws TooFewSlotsException if it has not
    */
-  static void requireSlots(JavaSparkContext spark, int workers, int patienceSeconds) {
+  static void requireSlots(
+      JavaSparkContext spark, Optional<ResourceProfile> profile, int workers, int patienceSeconds) {
     boolean local = spark.sc().isLocal();
     if (!local && spark.getConf().getBoolean("spark.dynamicAllocation.enabled", false)) {
       throw new TooFewSlotsException(
@@ -50,7 +54,7 @@ final class GangStage {
               + " spark.dynamicAllocation.enabled=false");
     }
     long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(local ? 0 : patienceSeconds);
-    int slots = slots(spark);
+    int slots = slots(spark, profile);
     while (slots < workers && System.nanoTime() < deadline) {
       try {
         TimeUnit.MILLISECONDS.sleep(200);
@@ -58,7 +62,7 @@ final class GangStage {
         Thread.currentThread().interrupt();
         throw new IllegalStateException("interrupted while waiting for executors", e);
       }
-      slots = slots(spark);
+      slots = slots(spark, profile);
     }
     if (slots < workers) {
       throw new TooFewSlotsException(
@@ -70,10 +74,9 @@ final class GangStage {
     }
   }
 
-  private static int slots(JavaSparkContext spark) {
-    return spark
-        .sc()
-        .maxNumConcurrentTasks(spark.sc().resourceProfileManager().defaultResourceProfile());
+  private static int slots(JavaSparkContext spark, Optional<ResourceProfile> profile) {
+    ResourceProfile ofAll = spark.sc().resourceProfileManager().defaultResourceProfile();
+    return spark.sc().maxNumConcurrentTasks(profile.orElse(ofAll));
   }
 
   private static <T, R> Iterator<R> call(

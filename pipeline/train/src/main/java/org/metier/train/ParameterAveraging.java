@@ -10,9 +10,11 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.JavaPairRDD;
+import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.api.java.function.Function2;
 import org.apache.spark.broadcast.Broadcast;
+import org.apache.spark.resource.ResourceProfile;
 import org.apache.spark.util.TaskCompletionListener;
 import org.metier.engine.tensor.ParameterLayout;
 import org.metier.model.Parameters;
@@ -37,6 +39,7 @@ public final class ParameterAveraging implements AutoCloseable {
   private final Reducer reducer;
   private final OuterOptimizer outer;
   private final LearningRateSchedule schedule;
+  private final Optional<ResourceProfile> profile;
   private final Optional<ExchangeServer> exchangeServer;
 
   /**
@@ -70,16 +73,17 @@ public final class ParameterAveraging implements AutoCloseable {
     this.reducer = Reducer.of(config.averaging());
     this.outer = OuterOptimizer.of(config.averaging());
     this.schedule = config.schedule();
-    this.exchangeServer = exchangeServer(spark, config);
+    this.profile = TaskDevice.profile(spark, plan.engine());
+    this.exchangeServer = exchangeServer(spark, profile, config);
   }
 
   /** The window {@code step} needs all workers at once, now and not in the round that it begins. */
   private static Optional<ExchangeServer> exchangeServer(
-      JavaSparkContext spark, TrainConfig config) {
+      JavaSparkContext spark, Optional<ResourceProfile> profile, TrainConfig config) {
     if (!config.balance().everIs(TrainConfig.Window.STEP)) {
       return Optional.empty();
     }
-    GangStage.requireSlots(spark, config.workers(), config.exchangeTimeoutSeconds());
+    GangStage.requireSlots(spark, profile, config.workers(), config.exchangeTimeoutSeconds());
     return Optional.of(
         new ExchangeServer(
             spark.env().conf(),
@@ -217,10 +221,11 @@ public final class ParameterAveraging implements AutoCloseable {
             (worker, kept) ->
                 trainOnce(
                     planOnWorker.value(), cut, parameters, kept, start, reports, exchange, worker);
-    return JavaPairRDD.fromJavaRDD(
+    JavaRDD<Tuple2<Integer, Contribution>> trained =
         gang
             ? GangStage.mapPartitionsWithIndex(resident.held(), train)
-            : resident.held().mapPartitionsWithIndex(train, true));
+            : resident.held().mapPartitionsWithIndex(train, true);
+    return JavaPairRDD.fromJavaRDD(profile.map(trained::withResources).orElse(trained));
   }
 
   private CountExchange.Opener opener() {

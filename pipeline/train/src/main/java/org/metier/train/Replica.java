@@ -6,6 +6,7 @@ import java.util.Locale;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedDeque;
 import org.apache.hadoop.fs.Path;
+import org.metier.engine.kernel.Device;
 import org.metier.engine.kernel.Kernels;
 import org.metier.engine.tensor.FlatParameters.Role;
 import org.metier.engine.tensor.Tensor;
@@ -15,11 +16,13 @@ import org.metier.prep.shard.ShardManifest;
 import org.metier.prep.shard.ShardReader;
 import org.metier.prep.shard.TokenSequence;
 import org.metier.train.ParameterSlices.Slice;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * A model with its arenas and open shards that stays in the executor between rounds. It carries no
  * state from one round to the next: any replica of a run serves any worker, so a task takes an idle
- * one and gives it back.
+ * one of its device and gives it back.
  */
 final class Replica implements AutoCloseable {
   /**
@@ -28,7 +31,10 @@ final class Replica implements AutoCloseable {
   private static final ConcurrentHashMap<String, ConcurrentLinkedDeque<Replica>> IDLE =
       new ConcurrentHashMap<>();
 
+  private static final Logger LOG = LoggerFactory.getLogger(Replica.class);
+
   private final TrainPlan plan;
+  private final Device device;
   private final Kernels kernels;
   private final TransformerLm model;
   private final ShardReader shards;
@@ -39,8 +45,9 @@ final class Replica implements AutoCloseable {
   /**
    * @param kernels closed with this replica
    */
-  Replica(TrainPlan plan, Kernels kernels) {
+  Replica(TrainPlan plan, Device device, Kernels kernels) {
     this.plan = plan;
+    this.device = device;
     this.kernels = kernels;
     this.model =
         TransformerLm.forTraining(
@@ -54,11 +61,19 @@ final class Replica implements AutoCloseable {
     this.correction = LocalCorrection.of(plan.train().averaging(), kernels, model.parameters());
   }
 
-  /** An idle replica of this run, or a new one. */
+  /** An idle replica of this run on the task's device, or a new one. */
   static Replica acquire(TrainPlan plan) {
     IDLE.keySet().removeIf(key -> !key.equals(plan.key()) && closeAll(IDLE.get(key)));
-    Replica idle = IDLE.computeIfAbsent(plan.key(), key -> new ConcurrentLinkedDeque<>()).poll();
-    return idle != null ? idle : new Replica(plan, plan.kernels());
+    Device device = TaskDevice.ofTask();
+    plan.engine().use(device);
+    ConcurrentLinkedDeque<Replica> idle =
+        IDLE.computeIfAbsent(plan.key(), key -> new ConcurrentLinkedDeque<>());
+    for (Replica replica : idle) {
+      if (replica.device.equals(device) && idle.remove(replica)) {
+        return replica;
+      }
+    }
+    return new Replica(plan, device, plan.kernels());
   }
 
   /** Gives the replica back for the next round. */
@@ -116,6 +131,7 @@ final class Replica implements AutoCloseable {
    */
   WorkerReport train(RoundStart start, int worker, CountExchange exchange) {
     TrainConfig config = plan.train();
+    LOG.info("round {}: worker {} computes on {}", start.round() + 1, worker, device);
     FrequencySync sync =
         FrequencySync.of(config, start.round(), start.frequencies(), worker, exchange);
     LocalTrainer trainer = new LocalTrainer(kernels, model, config, sync, correction);

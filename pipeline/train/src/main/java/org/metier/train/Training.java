@@ -13,6 +13,7 @@ import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.util.SerializableConfiguration;
 import org.metier.engine.kernel.Kernels;
+import org.metier.engine.kernel.cpu.CpuKernels;
 import org.metier.engine.tensor.FlatParameters;
 import org.metier.engine.tensor.FlatParameters.Role;
 import org.metier.engine.tensor.ParameterLayout;
@@ -205,7 +206,8 @@ public final class Training {
   private TrainState initial() {
     ParameterLayout layout = Parameters.layout(model);
     float[] values = new float[layout.size()];
-    try (Kernels kernels = engine.open(config.threadsPerWorker())) {
+    // the same bits with any backend, and this one needs no GPU on the driver
+    try (Kernels kernels = new CpuKernels(1)) {
       FlatParameters parameters = FlatParameters.forEvaluation(layout, kernels::allocate);
       Parameters.initialize(parameters, model, kernels, config.seed());
       kernels.download(values, 0, parameters.block(Role.VALUE));

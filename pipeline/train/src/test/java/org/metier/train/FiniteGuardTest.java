@@ -27,6 +27,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.metier.engine.kernel.Device;
 import org.metier.engine.kernel.Kernels;
 import org.metier.engine.kernel.NotFiniteException;
 import org.metier.engine.tensor.Tensor;
@@ -180,7 +181,8 @@ class FiniteGuardTest {
         if (round == 1) {
           // In the second round one task finds a replica that breaks once.
           Replica.closeIdle(plan.key());
-          new Replica(plan, faulty(plan.kernels(), fault, new AtomicInteger(after))).release();
+          new Replica(
+              plan, Device.CPU, faulty(plan.kernels(), fault, new AtomicInteger(after))).release();
         }
         ParameterAveraging.Round done = averaging.runRound(state);
         done.refusal().ifPresent(refusals::add);

@@ -1,6 +1,7 @@
 package org.metier.engine.kernel.nd4j;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.sun.management.OperatingSystemMXBean;
 import java.io.File;
@@ -13,7 +14,9 @@ import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.metier.engine.kernel.Device;
 import org.metier.engine.kernel.Kernels;
+import org.metier.engine.kernel.MissingBackendException;
 import org.metier.engine.kernel.Precision;
 import org.metier.engine.kernel.cpu.CpuKernels;
 import org.metier.engine.tensor.Tensor;
@@ -72,6 +75,21 @@ class Nd4jRuntimeTest {
     assertThat(lines).hasSize(2);
     assertThat(lines.get(0)).isEqualTo("product of " + SIZE * SIZE);
     assertThat(lines.get(1)).startsWith("backend nd4j: ").contains("add org.nd4j:nd4j-native");
+  }
+
+  @Test
+  void aGpuIsKnownByItsNumberAndOnNd4jNativeOnlyNoted() {
+    assertThat(Nd4jRuntime.number("1", 2)).isEqualTo(1);
+    assertThatThrownBy(() -> Nd4jRuntime.number("2", 2))
+        .isInstanceOf(MissingBackendException.class)
+        .hasMessageStartingWith("backend nd4j: the task was given GPU 2, ND4J sees 2");
+    assertThatThrownBy(() -> Nd4jRuntime.number("MIG-7", 2))
+        .isInstanceOf(MissingBackendException.class)
+        .hasMessageStartingWith("backend nd4j: the GPU address 'MIG-7' is not a number");
+    Nd4jRuntime.use(Device.gpu("7"));
+    try (Kernels nd4j = Nd4jRuntime.open(Precision.FLOAT, 1)) {
+      assertThat(product(nd4j)).hasSize(SIZE * SIZE);
+    }
   }
 
   private static float[] product(Kernels kernels) {
