@@ -73,13 +73,13 @@ public final class Training {
     Path split = new Path(config.data(), "train");
     ShardManifest manifest = ShardManifest.read(split, hadoop);
     checkFit(manifest, split);
-
     List<RoundMetrics> history = new ArrayList<>();
     TrainState state = start(manifest, resume, history);
     if (state.round() >= config.rounds()) {
       return new Result(run.checkpoint(state.round()), false, history);
     }
     listener.started(state.round(), config);
+    var configuration = new SerializableConfiguration(hadoop);
     TrainPlan plan =
         new TrainPlan(
             runId + "#" + UUID.randomUUID(),
@@ -88,7 +88,8 @@ public final class Training {
             config,
             split.toString(),
             manifest,
-            new SerializableConfiguration(hadoop));
+            configuration,
+            domains(manifest, split, configuration));
     try (var averaging =
         new ParameterAveraging(
             JavaSparkContext.fromSparkContext(spark.sparkContext()),
@@ -142,6 +143,17 @@ public final class Training {
     return loaded.state();
   }
 
+  private DomainIndex domains(
+      ShardManifest manifest, Path split, SerializableConfiguration hadoop) {
+    return config.workerData() == TrainConfig.WorkerData.MIXTURE
+        ? DomainIndex.none()
+        : DomainIndex.read(
+            JavaSparkContext.fromSparkContext(spark.sparkContext()),
+            split.toString(),
+            manifest,
+            hadoop);
+  }
+
   private TrainState initial() {
     ParameterLayout layout = Parameters.layout(model);
     float[] values = new float[layout.size()];
@@ -189,6 +201,9 @@ public final class Training {
     }
     if (manifest.sequences() < 1) {
       throw new BadDataException(split + ": there is not one training sequence");
+    }
+    if (config.workerData() == TrainConfig.WorkerData.DOMAINS) {
+      DomainIndex.requireDomains(manifest, config.workers(), split.toString());
     }
   }
 }

@@ -197,6 +197,7 @@ class StepWindowTest {
     TrainConfig c = fast(workers, 1, accumulation, 1, balance);
     return new TrainConfig(
         c.data(),
+        c.workerData(),
         c.workers(),
         c.threadsPerWorker(),
         c.localSteps(),

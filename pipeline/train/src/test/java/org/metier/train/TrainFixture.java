@@ -128,6 +128,7 @@ final class TrainFixture {
       AveragingConfig averaging) {
     return new TrainConfig(
         data,
+        TrainConfig.WorkerData.MIXTURE,
         workers,
         1,
         localSteps,
@@ -177,6 +178,34 @@ final class TrainFixture {
       layers[l].sortByExpert(tokens);
     }
     return new Selections(layers, 1);
+  }
+
+  /** What a worker says that has taken one step with these selections: [L][E]. */
+  static WorkerReport report(long round, int worker, long[][] counts) {
+    BatchLoads loads = new BatchLoads();
+    loads.beginStep(counts.length, counts[0].length);
+    loads.add(counts);
+    return report(round, worker, counts, loads);
+  }
+
+  /** What a worker says that has seen these loads. */
+  static WorkerReport report(long round, int worker, long[][] counts, BatchLoads loads) {
+    double[][] gateMass = new double[counts.length][counts[0].length];
+    return new WorkerReport(
+        round,
+        worker,
+        4,
+        1,
+        1,
+        1,
+        1,
+        loads.microBatches(),
+        counts,
+        loads.steps(),
+        new long[][][] {counts},
+        gateMass,
+        true,
+        1);
   }
 
   static AveragingConfig averaging(Outer outer) {
