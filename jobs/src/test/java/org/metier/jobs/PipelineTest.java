@@ -198,6 +198,20 @@ class PipelineTest {
   }
 
   @Test
+  void aQueryPrintsItsRowsAsMarkdown() {
+    String runs = "--query.runs=[\"%s\"]".formatted(shared.resolve("run"));
+    assertThat(run(own, "query", runs, "--query.name=../conf/sql/balance_of_batches.sql"))
+        .as(err())
+        .isZero();
+    assertThat(out())
+        .startsWith("| run | step | held_out_loss | max_vio_step | ")
+        .containsPattern("\\n\\| t \\| 8 \\| \\d\\.\\d{4} \\| ")
+        .hasLineCount(3);
+    assertFails(2, "query.name: nowhere.sql: no such file", "query", "--query.name=nowhere.sql");
+    assertFails(3, "nowhere/tables: no tables", "query", runs.replace("/run", "/nowhere"));
+  }
+
+  @Test
   void theEstimateCountsWhatTheModelHas() {
     assertThat(run(own, "estimate")).as(err()).isZero();
     assertThat(out()).containsPattern("parameters +\\d").contains("METIER_HEAP=");
