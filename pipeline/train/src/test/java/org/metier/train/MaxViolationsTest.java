@@ -35,7 +35,8 @@ class MaxViolationsTest {
     loads.beginStep(2, 2);
     loads.add(new long[][] {{8, 0}, {4, 4}});
     loads.add(new long[][] {{0, 8}, {8, 0}});
-    MaxViolations v = of(TrainFixture.report(0, 0, new long[][] {{8, 8}, {12, 4}}, loads));
+    MaxViolations v =
+        of(TrainFixture.report(0, 0, new long[][] {{8, 8}, {12, 4}}, new long[0][][], loads));
     assertThat(v.microBatch().mean()).isCloseTo((.5 + 1) / 2, within(EXACT));
     assertThat(v.step().mean()).isCloseTo((0 + .5) / 2, within(EXACT));
   }
@@ -86,6 +87,6 @@ class MaxViolationsTest {
       sum[0][0] += batch[0];
       sum[0][1] += batch[1];
     }
-    return TrainFixture.report(0, worker, sum, loads);
+    return TrainFixture.report(0, worker, sum, new long[0][][], loads);
   }
 }

@@ -182,14 +182,20 @@ final class TrainFixture {
 
   /** What a worker says that has taken one step with these selections: [L][E]. */
   static WorkerReport report(long round, int worker, long[][] counts) {
+    return report(round, worker, counts, new long[][][] {counts});
+  }
+
+  /** The same, with these [≤n][L][E] most recent micro-batches. */
+  static WorkerReport report(long round, int worker, long[][] counts, long[][][] recent) {
     BatchLoads loads = new BatchLoads();
     loads.beginStep(counts.length, counts[0].length);
     loads.add(counts);
-    return report(round, worker, counts, loads);
+    return report(round, worker, counts, recent, loads);
   }
 
   /** What a worker says that has seen these loads. */
-  static WorkerReport report(long round, int worker, long[][] counts, BatchLoads loads) {
+  static WorkerReport report(
+      long round, int worker, long[][] counts, long[][][] recent, BatchLoads loads) {
     double[][] gateMass = new double[counts.length][counts[0].length];
     return new WorkerReport(
         round,
@@ -202,7 +208,7 @@ final class TrainFixture {
         loads.microBatches(),
         counts,
         loads.steps(),
-        new long[][][] {counts},
+        recent,
         gateMass,
         true,
         1);
