@@ -1,8 +1,8 @@
--- Every run's loss, load and specialisation: MaxVio of batches over the last quarter of the rounds, and the swing.
--- max_vio_step is of the global batch (all workers, one step), max_vio_own of one worker's micro-batch; load_swing is
--- the share of a layer's load that changes its expert from one round to the next.
+-- Every run's loss, load and specialisation: MaxVio of global batches (all workers, one step) and of a worker's own
+-- micro-batches, and the swing, which is the share of a layer's load that changes its expert from round to round.
+-- worst_round is the largest mean of a round, run_mean that of all rounds; the columns after it are of the last quarter.
 WITH ends AS (
-  SELECT run, MAX(round) AS rounds
+  SELECT run, MAX(round) AS rounds, MAX(max_vio_step) AS worst_round, AVG(max_vio_step) AS run_mean
   FROM train_metrics
   GROUP BY run
 ),
@@ -10,8 +10,7 @@ late AS (
   SELECT
     m.run,
     AVG(m.max_vio_step) AS max_vio_step,
-    AVG(m.max_vio_step_last) AS at_round_end,
-    MAX(m.max_vio_step_largest) AS largest,
+    MAX(m.max_vio_step_largest) AS largest_step,
     AVG(m.max_vio) AS max_vio_own
   FROM train_metrics AS m
   JOIN ends AS e ON e.run = m.run
@@ -46,11 +45,13 @@ information AS (
 SELECT
   d.run, d.step,
   d.loss AS held_out_loss,
-  late.max_vio_step, late.at_round_end, late.largest, late.max_vio_own,
+  ends.worst_round, ends.run_mean,
+  late.max_vio_step, late.largest_step, late.max_vio_own,
   swings.load_swing,
   information.mutual_information
 FROM domain_loss AS d
 JOIN last_step AS l ON l.run = d.run AND l.step = d.step
+JOIN ends ON ends.run = d.run
 JOIN late ON late.run = d.run
 JOIN swings ON swings.run = d.run
 JOIN information ON information.run = d.run

@@ -204,7 +204,7 @@ class PipelineTest {
         .as(err())
         .isZero();
     assertThat(out())
-        .startsWith("| run | step | held_out_loss | max_vio_step | ")
+        .startsWith("| run | step | held_out_loss | worst_round | ")
         .containsPattern("\\n\\| t \\| 8 \\| \\d\\.\\d{4} \\| ")
         .hasLineCount(3);
     assertFails(2, "query.name: nowhere.sql: no such file", "query", "--query.name=nowhere.sql");

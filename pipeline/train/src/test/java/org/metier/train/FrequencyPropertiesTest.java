@@ -123,6 +123,7 @@ class FrequencyPropertiesTest {
             1,
             LayerReduction.MEAN,
             recent,
+            0,
             Accumulation.BUFFER,
             false,
             share,
