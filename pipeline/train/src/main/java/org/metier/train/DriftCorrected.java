@@ -11,16 +11,12 @@ import org.metier.model.balance.Frequencies;
 final class DriftCorrected implements FrequencySync {
   private final GlobalFrequencies last;
   private final int worker;
-  private final TrainConfig config;
   private final RecentCounts recent;
-  private int batches;
 
-  DriftCorrected(TrainConfig config, GlobalFrequencies last, int worker) {
-    this.config = config;
-    this.batches = config.balance().recentBatches();
+  DriftCorrected(int recentBatches, GlobalFrequencies last, int worker) {
     this.last = last;
     this.worker = worker;
-    this.recent = new RecentCounts(batches);
+    this.recent = new RecentCounts(recentBatches);
     if (last.knows(worker)) {
       for (long[][] counts : last.recent()[worker]) {
         recent.add(counts);
@@ -29,16 +25,11 @@ final class DriftCorrected implements FrequencySync {
   }
 
   @Override
-  public void beginStep(long step) {
-    batches = config.recentBatchesAt(step);
-  }
-
-  @Override
   public double[][] frequencies(Selections batch) {
     recent.add(batch.counts());
     double[][] frequencies = new double[batch.counts().length][];
     for (int l = 0; l < frequencies.length; l++) {
-      double[] now = recent.frequency(l, batches);
+      double[] now = recent.frequency(l);
       frequencies[l] =
           last.knows(worker)
               ? Frequencies.driftCorrected(last.global()[l], now, last.own()[worker][l])

@@ -52,7 +52,7 @@ interface FrequencySync {
               balance.shuffled()
                   ? new ShuffledFrequencies(config.seed(), worker, config.workers(), exchange)
                   : new StepFrequencies(balance.accumulation(), exchange);
-          case ROUND -> new DriftCorrected(config, last, worker);
+          case ROUND -> new DriftCorrected(balance.recentBatches(), last, worker);
           case ROUND_STALE ->
               batch -> last.knows(worker) ? last.global() : FrequencySync.ofMicroBatch(batch);
         };

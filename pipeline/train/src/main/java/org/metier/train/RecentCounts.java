@@ -22,14 +22,10 @@ final class RecentCounts {
     batches.addLast(counts);
   }
 
-  /** [E] over at most {@code latest} of the batches held. */
-  double[] frequency(int layer, int latest) {
+  /** [E] over the batches held. */
+  double[] frequency(int layer) {
     long[] sum = null;
-    int skipped = Math.max(0, batches.size() - latest);
     for (long[][] counts : batches) {
-      if (skipped-- > 0) {
-        continue;
-      }
       sum = sum == null ? new long[counts[layer].length] : sum;
       for (int e = 0; e < sum.length; e++) {
         sum[e] += counts[layer][e];

@@ -131,8 +131,6 @@ public record TrainConfig(
    * @param coefficient weight of the loss E · Σ f_e · P_e, with f summing to 1
    * @param layers how the layers' losses join
    * @param recentBatches n, micro-batches in a worker's own running share (window {@code round})
-   * @param recentBatchesAtPeak n while the learning rate is at its peak, from where n grows as the
-   *     rate falls, up to {@code recentBatches}; 0 is {@code recentBatches} throughout
    * @param accumulation of several micro-batches in one step (window {@code step})
    * @param shuffled f over a draw, as large as one micro-batch, from all workers' tokens (window
    *     {@code step})
@@ -146,7 +144,6 @@ public record TrainConfig(
       double coefficient,
       LayerReduction layers,
       int recentBatches,
-      int recentBatchesAtPeak,
       Accumulation accumulation,
       boolean shuffled,
       double microBatchShare,
@@ -157,10 +154,6 @@ public record TrainConfig(
     public Balance {
       require(coefficient >= 0, "coefficient must not be negative, is %s", coefficient);
       require(recentBatches >= 1, "recentBatches must be at least 1, is %s", recentBatches);
-      require(
-          recentBatchesAtPeak >= 0 && recentBatchesAtPeak <= recentBatches,
-          "recentBatchesAtPeak must lie between 0 and recentBatches, is %s",
-          recentBatchesAtPeak);
       require(
           microBatchShare >= 0 && microBatchShare <= 1,
           "microBatchShare must lie between 0 and 1, is %s",
@@ -213,18 +206,6 @@ public record TrainConfig(
   /** W·A·B, sequences of one optimiser step of all workers. */
   long sequencesOfStep() {
     return (long) workers * accumulationSteps * batchSequences;
-  }
-
-  /**
-   * n of one step: so many recent micro-batches that the router moves as far within them as within
-   * {@code recentBatchesAtPeak} at the peak learning rate.
-   */
-  int recentBatchesAt(long step) {
-    if (balance.recentBatchesAtPeak == 0) {
-      return balance.recentBatches;
-    }
-    double slower = optimizer.learningRate / schedule().at(step);
-    return (int) Math.min(balance.recentBatches, Math.round(balance.recentBatchesAtPeak * slower));
   }
 
   /** Learning rate over the whole run. */

@@ -123,7 +123,6 @@ class FrequencyPropertiesTest {
             1,
             LayerReduction.MEAN,
             recent,
-            0,
             Accumulation.BUFFER,
             false,
             share,

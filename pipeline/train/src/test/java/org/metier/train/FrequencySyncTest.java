@@ -70,32 +70,6 @@ class FrequencySyncTest {
     assertThat(sync.frequencies(selections(third))[0]).containsExactly(0, .5, .5, 0);
   }
 
-  /** Warm-up over 4 of 40 steps; at its end n = 2, and as the rate falls to a tenth n = 6. */
-  @Test
-  void recentBatchesGrowAsTheLearningRateFalls() {
-    TrainConfig config =
-        TrainFixture.train("", 1, 40, 1, 1, TrainFixture.balance(Window.ROUND, 2, 6));
-    assertThat(config.recentBatchesAt(0))
-        .isEqualTo(6); // a quarter of the peak: 8, but for the most
-    assertThat(config.recentBatchesAt(1)).isEqualTo(4);
-    assertThat(config.recentBatchesAt(3)).isEqualTo(2);
-    assertThat(config.recentBatchesAt(4)).isEqualTo(2);
-    assertThat(config.recentBatchesAt(39)).isEqualTo(6);
-    int before = 2;
-    for (int step = 4; step < 40; step++) {
-      assertThat(config.recentBatchesAt(step)).isGreaterThanOrEqualTo(before);
-      before = config.recentBatchesAt(step);
-    }
-    FrequencySync sync =
-        FrequencySync.of(config, 0, GlobalFrequencies.none(), 0, CountExchange.alone());
-    for (int e = 0; e < 4; e++) {
-      sync.beginStep(3);
-      long[][] batch = {new long[4]};
-      batch[0][e] = 8;
-      assertThat(sync.frequencies(selections(batch))[0][e]).isEqualTo(e == 0 ? 1 : .5);
-    }
-  }
-
   @Test
   void aSecondAttemptReplacesTheFirstAndNeverAddsToIt() {
     RoundReports onDriver = new RoundReports(7);

@@ -283,17 +283,7 @@ class SplitInvarianceTest {
 
   private static Balance balance(Window window, Accumulation accumulation, double share) {
     return new Balance(
-        window,
-        COEFFICIENT,
-        LayerReduction.MEAN,
-        3,
-        0,
-        accumulation,
-        false,
-        share,
-        0,
-        window,
-        1e-2);
+        window, COEFFICIENT, LayerReduction.MEAN, 3, accumulation, false, share, 0, window, 1e-2);
   }
 
   /** Piece a·W + w is worker w's in accumulation step a, as in a round. */

@@ -123,7 +123,6 @@ class StepWindowTest {
             0.02,
             LayerReduction.MEAN,
             3,
-            0,
             Accumulation.EXACT,
             false,
             0,
@@ -223,6 +222,6 @@ class StepWindowTest {
   private static Balance balance(
       Window window, Accumulation accumulation, boolean shuffled, double share) {
     return new Balance(
-        window, 0.02, LayerReduction.MEAN, 3, 0, accumulation, shuffled, share, 0, window, 1e-4);
+        window, 0.02, LayerReduction.MEAN, 3, accumulation, shuffled, share, 0, window, 1e-4);
   }
 }

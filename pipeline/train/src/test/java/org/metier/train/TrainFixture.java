@@ -150,16 +150,11 @@ final class TrainFixture {
   }
 
   static Balance balance(Window window, int recentBatches) {
-    return balance(window, 0, recentBatches);
-  }
-
-  static Balance balance(Window window, int recentBatchesAtPeak, int recentBatches) {
     return new Balance(
         window,
         0.02,
         LayerReduction.MEAN,
         recentBatches,
-        recentBatchesAtPeak,
         Accumulation.EXACT,
         false,
         0,
