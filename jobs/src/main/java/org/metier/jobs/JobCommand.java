@@ -97,7 +97,8 @@ final class JobCommand implements Callable<Integer> {
     return all;
   }
 
-  private static Path inHome(String path) {
+  /** A path of this checkout. */
+  static Path inHome(String path) {
     return Path.of(System.getProperty("metier.home", "")).resolve(path);
   }
 

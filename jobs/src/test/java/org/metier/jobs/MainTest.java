@@ -134,7 +134,8 @@ class MainTest {
 
   @Test
   void whatASchedulerTellsApart() {
-    assertThat(run(failing(new CorruptCheckpointException("round-000002: cut", null)))).isEqualTo(4);
+    assertThat(run(failing(new CorruptCheckpointException("round-000002: cut", null))))
+        .isEqualTo(4);
     assertThat(run(failing(new RunStorageException("runs/a: No space left", null)))).isEqualTo(4);
     assertThat(run(failing(new DivergedException("round 3: the loss is NaN")))).isEqualTo(5);
     assertThat(run(failing(new LostWorkerException("round 3: worker 1 is gone")))).isEqualTo(7);

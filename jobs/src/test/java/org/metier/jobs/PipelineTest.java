@@ -281,6 +281,19 @@ class PipelineTest {
   }
 
   @Test
+  void aQueryPrintsItsRowsAsMarkdown() {
+    String runs = "--query.runs=[\"%s\"]".formatted(shared.resolve("run"));
+    String name = "--query.name=../conf/sql/balance_of_batches.sql";
+    assertThat(run(own, "query", runs, name)).as(err()).isZero();
+    assertThat(out())
+        .startsWith("| run | step | held_out_loss | worst_round | ")
+        .containsPattern("\\n\\| t \\| 8 \\| \\d\\.\\d{4} \\| ")
+        .hasLineCount(3);
+    assertFails(2, "query.name: nowhere.sql: no such file", "query", "--query.name=nowhere.sql");
+    assertFails(3, "nowhere/tables: no tables", "query", runs.replace("/run", "/nowhere"), name);
+  }
+
+  @Test
   void theEstimateCountsWhatTheModelHas() {
     assertThat(run(own, "estimate")).as(err()).isZero();
     assertThat(out()).containsPattern("parameters +\\d").contains("METIER_HEAP=");

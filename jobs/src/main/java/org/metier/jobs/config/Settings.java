@@ -19,5 +19,6 @@ public record Settings(
     ModelConfig model,
     TrainConfig train,
     AnalyzeConfig analyze,
+    QueryConfig query,
     BenchConfig bench,
     SparkConfig spark) {}

@@ -27,7 +27,13 @@ import org.junit.jupiter.params.provider.MethodSource;
 class QueriesTest {
   private static final Path QUERIES = Path.of("../../conf/sql");
   private static final List<String> TABLES =
-      List.of(ExpertDomain.TABLE, ExpertLoad.TABLE, LayerSummary.TABLE, DomainLoss.TABLE);
+      List.of(
+          ExpertDomain.TABLE,
+          ExpertLoad.TABLE,
+          LayerSummary.TABLE,
+          DomainLoss.TABLE,
+          "train_metrics",
+          "train_expert_load");
 
   @TempDir static Path directory;
   private static Connection duckdb;
@@ -38,6 +44,7 @@ class QueriesTest {
     corpus.tables(2).write(directory.toString(), "round", 200);
     corpus.tables(1).write(directory.toString(), "round", 100);
     corpus.tables(0.3).write(directory.toString(), "micro-batch", 200);
+    writeTrainingTables();
     duckdb = DriverManager.getConnection("jdbc:duckdb:");
     try (Statement statement = duckdb.createStatement()) {
       for (String table : TABLES) {
@@ -47,6 +54,29 @@ class QueriesTest {
             "CREATE VIEW %s AS SELECT * FROM read_parquet('%s/**/*.parquet', hive_partitioning=true)"
                 .formatted(table, path));
       }
+    }
+  }
+
+  /** Eight rounds of three layers as training writes them, the columns that queries use. */
+  private static void writeTrainingTables() {
+    for (String run : List.of("round", "micro-batch")) {
+      SPARK
+          .range(1, 9)
+          .selectExpr(
+              "id AS round",
+              "0.3 + id % 3 / 10.0D AS max_vio",
+              "0.2 + id % 5 / 10.0D AS max_vio_step",
+              "0.5 + id % 2 / 10.0D AS max_vio_step_largest",
+              "0.3 + id % 4 / 10.0D AS max_vio_step_last")
+          .write()
+          .parquet(directory + "/train_metrics/run=" + run);
+      SPARK
+          .range(1, 9)
+          .selectExpr("id AS round", "explode(sequence(0, 2)) AS layer")
+          .selectExpr("round", "layer", "explode(sequence(0, 3)) AS expert")
+          .selectExpr("*", "0.25D + (expert - 1.5D) * ((round * layer) % 3) / 10 AS share")
+          .write()
+          .parquet(directory + "/train_expert_load/run=" + run);
     }
   }
 

@@ -9,7 +9,6 @@ import org.metier.model.ModelConfig;
 import org.metier.model.TransformerLm;
 import org.metier.model.balance.AuxiliaryLoss;
 import org.metier.model.balance.BalanceStrategy;
-import org.metier.model.balance.Frequencies;
 import org.metier.model.optim.AdamW;
 import org.metier.model.optim.DecayRange;
 import org.metier.model.optim.LearningRateSchedule;
@@ -28,17 +27,16 @@ final class LocalTrainer {
   private final List<DecayRange> decay;
   private final LearningRateSchedule schedule;
   private final RecentCounts recent;
+  private final BatchLoads loads = new BatchLoads();
   private final long[][] counts;
   private final double[][] gateMass;
   private double[] probabilities = new double[0];
   private long tokens;
   private int steps;
-  private int batches;
   private double lossSum;
   private double balanceLoss;
   private double zLoss;
   private double gradientNorm;
-  private double maxViolation;
   private final FiniteGuard guard = new FiniteGuard();
 
   LocalTrainer(
@@ -74,6 +72,7 @@ final class LocalTrainer {
     int stepTokens = microBatches.stream().mapToInt(Batch::tokens).sum();
     int counted = microBatches.stream().mapToInt(Batch::countedTargets).sum();
     model.clearGradients();
+    loads.beginStep(counts.length, counts[0].length);
     frequencySync.beginStep(step);
     if (microBatches.size() > 1 && frequencySync.looksAhead()) {
       frequencySync.wholeStep(route(microBatches));
@@ -112,8 +111,9 @@ final class LocalTrainer {
         balanceLoss / steps,
         zLoss / steps,
         gradientNorm / steps,
-        maxViolation / batches,
+        loads.microBatches(),
         counts,
+        loads.steps(),
         recent.toArray(),
         gateMass,
         guard.refusal(),
@@ -199,7 +199,7 @@ final class LocalTrainer {
 
   /** Of one micro-batch, whose routing the model still holds. */
   private void record(Batch batch, long[][] batchCounts, double[][] frequencies, double share) {
-    batches++;
+    loads.add(batchCounts);
     recent.add(batchCounts);
     add(counts, batchCounts);
     int layers = batchCounts.length;
@@ -208,7 +208,6 @@ final class LocalTrainer {
       double plain = signal(UNWEIGHTED, l, frequencies[l], batch.tokens()).loss();
       balanceLoss += plain * share / layers;
       zLoss += routing.squaredLogSumExp / batch.tokens() * share / layers;
-      maxViolation += Frequencies.maxViolation(batchCounts[l]) / layers;
       for (int e = 0; e < batchCounts[l].length; e++) {
         gateMass[l][e] += routing.gateMass[e];
       }

@@ -1,10 +1,13 @@
 package org.metier.train;
 
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedDeque;
+import java.util.function.LongUnaryOperator;
 import org.apache.hadoop.fs.Path;
 import org.metier.engine.kernel.Device;
 import org.metier.engine.kernel.Kernels;
@@ -39,6 +42,7 @@ final class Replica implements AutoCloseable {
   private final TransformerLm model;
   private final ShardReader shards;
   private final DataOrder order;
+  private final Map<Integer, DomainIndex.OwnOrder> ownOrders = new HashMap<>();
   private final LocalCorrection correction;
   private float[] host = new float[0];
 
@@ -179,26 +183,46 @@ final class Replica implements AutoCloseable {
     return model.losses();
   }
 
-  /**
-   * The micro-batches of one local step. A step of all workers reads one contiguous stretch, so
-   * neither W nor A changes which sequences meet in a step of W·A micro-batches.
-   */
-  private List<Batch> batches(RoundStart start, int localStep, int worker) {
-    TrainConfig config = plan.train();
+  /** The micro-batches of one local step. */
+  List<Batch> batches(RoundStart start, int localStep, int worker) {
+    int accumulation = plan.train().accumulationSteps();
     List<Batch> batches = new ArrayList<>();
-    for (int a = 0; a < config.accumulationSteps(); a++) {
-      long group = ((long) localStep * config.accumulationSteps() + a) * config.workers() + worker;
-      batches.add(read(start.position() + group * config.batchSequences()));
+    for (int a = 0; a < accumulation; a++) {
+      long batch = (long) localStep * accumulation + a;
+      LongUnaryOperator order =
+          plan.train().workerData() == TrainConfig.WorkerData.MIXTURE
+              ? ofMixture(start.position(), batch, worker)
+              : ofDomains(start.position(), batch, worker);
+      List<TokenSequence> sequences = new ArrayList<>();
+      for (int i = 0; i < plan.train().batchSequences(); i++) {
+        sequences.add(shards.get(order.applyAsLong(i)));
+      }
+      batches.add(PackedBatch.of(sequences, plan.model().sequenceLength()));
     }
     return batches;
   }
 
-  private Batch read(long position) {
-    List<TokenSequence> sequences = new ArrayList<>();
-    for (int i = 0; i < plan.train().batchSequences(); i++) {
-      sequences.add(shards.get(order.at(position + i)));
-    }
-    return PackedBatch.of(sequences, plan.model().sequenceLength());
+  /**
+   * Where the sequences lie of a worker's {@code batch}-th micro-batch of the round. A step of all
+   * workers reads one contiguous stretch, so neither W nor A changes which sequences meet in a step
+   * of W·A micro-batches.
+   */
+  private LongUnaryOperator ofMixture(long position, long batch, int worker) {
+    TrainConfig config = plan.train();
+    long first = position + (batch * config.workers() + worker) * config.batchSequences();
+    return i -> order.at(first + i);
+  }
+
+  /**
+   * The same for a worker with domains of its own, which has read as many sequences as every other.
+   */
+  private LongUnaryOperator ofDomains(long position, long batch, int worker) {
+    TrainConfig config = plan.train();
+    DomainIndex.OwnOrder own =
+        ownOrders.computeIfAbsent(
+            worker, w -> plan.domains().orderOf(w, config.workers(), config.seed()));
+    long first = position / config.workers() + batch * config.batchSequences();
+    return i -> own.at(first + i);
   }
 
   private static boolean closeAll(ConcurrentLinkedDeque<Replica> idle) {

@@ -2,7 +2,6 @@ package org.metier.train;
 
 import java.io.Serializable;
 import java.util.Collection;
-import org.metier.model.balance.Frequencies;
 
 /**
  * One row of {@code train_metrics}, and the rows of {@code train_expert_load} that belong to it.
@@ -18,6 +17,7 @@ import org.metier.model.balance.Frequencies;
  * @param globalMaxViolation MaxVio of the whole round's counts, mean over layers
  * @param expertTokens [L][E] selections over all workers
  * @param gateMass [L][E] gate weight over all workers
+ * @param violations MaxVio of micro-batches and of global batches, over the round
  */
 public record RoundMetrics(
     long round,
@@ -36,8 +36,14 @@ public record RoundMetrics(
     double secondsReduce,
     double secondsCheckpoint,
     long[][] expertTokens,
-    double[][] gateMass)
+    double[][] gateMass,
+    MaxViolations violations)
     implements Serializable {
+
+  public RoundMetrics {
+    // checkpoints from before these were measured have none
+    violations = violations == null ? MaxViolations.UNKNOWN : violations;
+  }
 
   /** Seconds of a round by phase. */
   record Phases(double broadcast, double compute, double reduce) {
@@ -58,14 +64,12 @@ public record RoundMetrics(
     double balance = 0;
     double z = 0;
     double norm = 0;
-    double violation = 0;
     for (WorkerReport report : reports) {
       tokens += report.tokens();
       loss += report.lossSum();
       balance += report.balanceLoss() / reports.size();
       z += report.zLoss() / reports.size();
       norm += report.gradientNorm() / reports.size();
-      violation += report.batchMaxViolation() / reports.size();
       for (int l = 0; l < layers; l++) {
         for (int e = 0; e < experts; e++) {
           expertTokens[l][e] += report.counts()[l][e];
@@ -73,10 +77,7 @@ public record RoundMetrics(
         }
       }
     }
-    double globalViolation = 0;
-    for (long[] layer : expertTokens) {
-      globalViolation += Frequencies.maxViolation(layer) / layers;
-    }
+    MaxViolations violations = MaxViolations.of(reports);
     return new RoundMetrics(
         after.round(),
         after.step(),
@@ -86,15 +87,16 @@ public record RoundMetrics(
         z,
         learningRate,
         norm,
-        violation,
-        globalViolation,
+        violations.microBatch().mean(),
+        MaxViolations.meanOverLayers(expertTokens),
         tokens / seconds.total(),
         seconds.broadcast(),
         seconds.compute(),
         seconds.reduce(),
         0,
         expertTokens,
-        gateMass);
+        gateMass,
+        violations);
   }
 
   RoundMetrics withCheckpoint(double seconds) {
@@ -115,6 +117,7 @@ public record RoundMetrics(
         secondsReduce,
         seconds,
         expertTokens,
-        gateMass);
+        gateMass,
+        violations);
   }
 }

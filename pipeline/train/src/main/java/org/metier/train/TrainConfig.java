@@ -15,6 +15,7 @@ import org.metier.model.optim.WarmupStableDecay;
  * The {@code train} section of a run.
  *
  * @param data directory that {@code prepare} wrote
+ * @param workerData what each worker draws its sequences from
  * @param workers W, replicas that train side by side, one Spark task each
  * @param threadsPerWorker threads of one replica's kernels
  * @param localSteps H, optimiser steps between two averagings
@@ -32,6 +33,7 @@ import org.metier.model.optim.WarmupStableDecay;
  */
 public record TrainConfig(
     String data,
+    WorkerData workerData,
     int workers,
     int threadsPerWorker,
     int localSteps,
@@ -50,6 +52,14 @@ public record TrainConfig(
     int validationSequences,
     EarlyStop earlyStop)
     implements Serializable {
+
+  /** What each worker draws its sequences from. */
+  public enum WorkerData {
+    /** All domains, as they lie: a step of all workers reads one stretch of the global order. */
+    MIXTURE,
+    /** Domains of its own: see {@link DomainIndex}. */
+    DOMAINS
+  }
 
   /** Whose tokens define the expert frequencies f of the load-balancing loss. */
   public enum Window {
@@ -219,6 +229,8 @@ public record TrainConfig(
   }
 
   public TrainConfig {
+    // checkpoints from before this key have none
+    workerData = workerData == null ? WorkerData.MIXTURE : workerData;
     require(workers >= 1, "workers must be at least 1, is %s", workers);
     require(threadsPerWorker >= 1, "threadsPerWorker must be at least 1, is %s", threadsPerWorker);
     require(localSteps >= 1, "localSteps must be at least 1, is %s", localSteps);
@@ -266,6 +278,7 @@ public record TrainConfig(
   Optional<String> firstChangeFrom(TrainConfig earlier) {
     List<String> changes = new ArrayList<>();
     note(changes, "train.seed", earlier.seed, seed);
+    note(changes, "train.workerData", earlier.workerData, workerData);
     note(changes, "train.localSteps", earlier.localSteps, localSteps);
     note(changes, "train.batchSequences", earlier.batchSequences, batchSequences);
     note(changes, "train.accumulationSteps", earlier.accumulationSteps, accumulationSteps);
@@ -281,6 +294,9 @@ public record TrainConfig(
     }
     if (!Block.Plan.of(this).resident().isEmpty()) {
       note(changes, "train.workers (which keep state)", earlier.workers, workers);
+    }
+    if (workerData == WorkerData.DOMAINS) {
+      note(changes, "train.workers (which are dealt domains)", earlier.workers, workers);
     }
     return changes.stream().findFirst();
   }

@@ -12,6 +12,7 @@ import org.metier.prep.shard.ShardManifest;
  *
  * @param key names the run and this launch of it in executor-wide tables
  * @param splitDirectory directory of the training shards
+ * @param domains of the training sequences, if workers are dealt domains
  */
 record TrainPlan(
     String key,
@@ -20,8 +21,21 @@ record TrainPlan(
     TrainConfig train,
     String splitDirectory,
     ShardManifest manifest,
-    SerializableConfiguration hadoop)
+    SerializableConfiguration hadoop,
+    DomainIndex domains)
     implements Serializable {
+
+  /** Every worker draws from the mixture. */
+  TrainPlan(
+      String key,
+      EngineConfig engine,
+      ModelConfig model,
+      TrainConfig train,
+      String splitDirectory,
+      ShardManifest manifest,
+      SerializableConfiguration hadoop) {
+    this(key, engine, model, train, splitDirectory, manifest, hadoop, DomainIndex.none());
+  }
 
   Configuration hadoopConfiguration() {
     return hadoop.value();

@@ -29,6 +29,11 @@ final class TrainTables {
           .add("learning_rate", "double", false)
           .add("grad_norm", "double", false)
           .add("max_vio", "double", false)
+          .add("max_vio_largest", "double", false)
+          .add("max_vio_last", "double", false)
+          .add("max_vio_step", "double", false)
+          .add("max_vio_step_largest", "double", false)
+          .add("max_vio_step_last", "double", false)
           .add("max_vio_global", "double", false)
           .add("tokens_per_second", "double", false)
           .add("seconds_broadcast", "double", false)
@@ -93,6 +98,8 @@ final class TrainTables {
   }
 
   private static Row metricsRow(RoundMetrics m) {
+    MaxViolations.OverRound microBatch = m.violations().microBatch();
+    MaxViolations.OverRound step = m.violations().step();
     return RowFactory.create(
         m.round(),
         m.step(),
@@ -103,6 +110,11 @@ final class TrainTables {
         m.learningRate(),
         m.gradientNorm(),
         m.maxViolation(),
+        microBatch.largest(),
+        microBatch.last(),
+        step.mean(),
+        step.largest(),
+        step.last(),
         m.globalMaxViolation(),
         m.tokensPerSecond(),
         m.secondsBroadcast(),

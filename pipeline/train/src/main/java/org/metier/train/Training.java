@@ -89,13 +89,13 @@ public final class Training {
     Path split = new Path(config.data(), "train");
     ShardManifest manifest = ShardManifest.read(split, hadoop);
     checkFit(manifest, split);
-
     History history = new History(manifest, new ArrayList<>(), new ArrayList<>());
     TrainState state = start(resume, history);
     if (finished(state, history)) {
       stop(state, history).ifPresent(listener::notice);
       return new Result(run.checkpoint(state.round()), false, history.rounds());
     }
+    var configuration = new SerializableConfiguration(hadoop);
     TrainPlan plan =
         new TrainPlan(
             runId + "#" + UUID.randomUUID(),
@@ -104,7 +104,8 @@ public final class Training {
             config,
             split.toString(),
             manifest,
-            new SerializableConfiguration(hadoop));
+            configuration,
+            domains(manifest, split, configuration));
     JavaSparkContext context = JavaSparkContext.fromSparkContext(spark.sparkContext());
     Optional<Validation> validation =
         config.validateEvery() > 0 ? Optional.of(new Validation(context, plan)) : Optional.empty();
@@ -201,6 +202,17 @@ public final class Training {
     history.rounds().addAll(loaded.history());
     history.validations().addAll(header.validations());
     return loaded.state();
+  }
+
+  private DomainIndex domains(
+      ShardManifest manifest, Path split, SerializableConfiguration hadoop) {
+    return config.workerData() == TrainConfig.WorkerData.MIXTURE
+        ? DomainIndex.none()
+        : DomainIndex.read(
+            JavaSparkContext.fromSparkContext(spark.sparkContext()),
+            split.toString(),
+            manifest,
+            hadoop);
   }
 
   private TrainState initial() {
@@ -331,6 +343,9 @@ public final class Training {
     }
     if (manifest.sequences() < 1) {
       throw new BadDataException(split + ": there is not one training sequence");
+    }
+    if (config.workerData() == TrainConfig.WorkerData.DOMAINS) {
+      DomainIndex.requireDomains(manifest, config.workers(), split.toString());
     }
   }
 }

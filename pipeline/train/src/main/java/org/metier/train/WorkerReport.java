@@ -13,8 +13,9 @@ import java.io.Serializable;
  * @param balanceLoss mean over steps and layers of E · Σ f·P; 1 is uniform
  * @param zLoss mean over steps and layers of mean_t logsumexp², before its coefficient
  * @param gradientNorm mean over steps of the gradient's norm before clipping
- * @param batchMaxViolation mean over steps and layers of MaxVio of a micro-batch
+ * @param batchMaxViolation MaxVio of its micro-batches
  * @param counts [L][E] selections in this round
+ * @param stepCounts [H][L][E] selections in each step; 4·H·L·E bytes on their way to the driver
  * @param recentCounts [≤n][L][E] selections of the most recent micro-batches, oldest first
  * @param gateMass [L][E] gate weight in this round
  * @param refusal empty, or what was NaN or infinite, and in which step: the worker then contributes
@@ -29,8 +30,9 @@ public record WorkerReport(
     double balanceLoss,
     double zLoss,
     double gradientNorm,
-    double batchMaxViolation,
+    MaxViolations.OverRound batchMaxViolation,
     long[][] counts,
+    int[][][] stepCounts,
     long[][][] recentCounts,
     double[][] gateMass,
     String refusal,

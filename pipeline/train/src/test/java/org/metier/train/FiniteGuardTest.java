@@ -107,9 +107,22 @@ class FiniteGuardTest {
   }
 
   private static WorkerReport report(String refusal) {
-    long[][] counts = {{1}};
+    WorkerReport r = TrainFixture.report(3, 1, new long[][] {{1}});
     return new WorkerReport(
-        3, 1, 1, 1, 1, 1, 1, 1, counts, new long[][][] {counts}, new double[1][1], refusal, 1);
+        r.round(),
+        r.worker(),
+        r.tokens(),
+        r.lossSum(),
+        r.balanceLoss(),
+        r.zLoss(),
+        r.gradientNorm(),
+        r.batchMaxViolation(),
+        r.counts(),
+        r.stepCounts(),
+        r.recentCounts(),
+        r.gateMass(),
+        refusal,
+        r.computeSeconds());
   }
 
   /**
@@ -181,8 +194,8 @@ class FiniteGuardTest {
         if (round == 1) {
           // In the second round one task finds a replica that breaks once.
           Replica.closeIdle(plan.key());
-          new Replica(
-              plan, Device.CPU, faulty(plan.kernels(), fault, new AtomicInteger(after))).release();
+          new Replica(plan, Device.CPU, faulty(plan.kernels(), fault, new AtomicInteger(after)))
+              .release();
         }
         ParameterAveraging.Round done = averaging.runRound(state);
         done.refusal().ifPresent(refusals::add);

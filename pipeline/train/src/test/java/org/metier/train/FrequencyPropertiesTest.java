@@ -142,9 +142,7 @@ class FrequencyPropertiesTest {
   }
 
   private static WorkerReport report(int worker, long[][] counts) {
-    double[][] gateMass = new double[counts.length][counts[0].length];
-    return new WorkerReport(
-        0, worker, 4, 1, 1, 1, 1, 1, counts, new long[][][] {counts}, gateMass, "", 1);
+    return TrainFixture.report(0, worker, counts);
   }
 
   /** Two layers of the same number of tokens, some experts with none. */

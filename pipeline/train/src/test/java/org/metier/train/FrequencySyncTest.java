@@ -100,8 +100,6 @@ class FrequencySyncTest {
   }
 
   private static WorkerReport report(long round, int worker, long[][] counts) {
-    double[][] gateMass = new double[counts.length][counts[0].length];
-    return new WorkerReport(
-        round, worker, 4, 1, 1, 1, 1, 1, counts, new long[][][] {counts}, gateMass, "", 1);
+    return TrainFixture.report(round, worker, counts);
   }
 }

@@ -131,6 +131,7 @@ final class TrainFixture {
       AveragingConfig averaging) {
     return new TrainConfig(
         data,
+        TrainConfig.WorkerData.MIXTURE,
         workers,
         1,
         localSteps,
@@ -205,6 +206,7 @@ final class TrainFixture {
       EarlyStop earlyStop) {
     return new TrainConfig(
         c.data(),
+        c.workerData(),
         c.workers(),
         c.threadsPerWorker(),
         c.localSteps(),
@@ -257,6 +259,40 @@ final class TrainFixture {
       layers[l].sortByExpert(tokens);
     }
     return new Selections(layers, 1);
+  }
+
+  /** What a worker says that has taken one step with these selections: [L][E]. */
+  static WorkerReport report(long round, int worker, long[][] counts) {
+    return report(round, worker, counts, new long[][][] {counts});
+  }
+
+  /** The same, with these [≤n][L][E] most recent micro-batches. */
+  static WorkerReport report(long round, int worker, long[][] counts, long[][][] recent) {
+    BatchLoads loads = new BatchLoads();
+    loads.beginStep(counts.length, counts[0].length);
+    loads.add(counts);
+    return report(round, worker, counts, recent, loads);
+  }
+
+  /** What a worker says that has seen these loads. */
+  static WorkerReport report(
+      long round, int worker, long[][] counts, long[][][] recent, BatchLoads loads) {
+    double[][] gateMass = new double[counts.length][counts[0].length];
+    return new WorkerReport(
+        round,
+        worker,
+        4,
+        1,
+        1,
+        1,
+        1,
+        loads.microBatches(),
+        counts,
+        loads.steps(),
+        recent,
+        gateMass,
+        "",
+        1);
   }
 
   static AveragingConfig averaging(Outer outer) {
