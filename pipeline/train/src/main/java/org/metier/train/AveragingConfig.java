@@ -10,9 +10,16 @@ import java.util.Locale;
  * @param reducer who forms the mean
  * @param diloco read if {@code outer = diloco}
  * @param fedspeed read if {@code outer = fedspeed}
+ * @param early shorter rounds at the start of the run
  */
-public record AveragingConfig(Outer outer, Reduction reducer, Diloco diloco, Fedspeed fedspeed)
+public record AveragingConfig(
+    Outer outer, Reduction reducer, Diloco diloco, Fedspeed fedspeed, Early early)
     implements Serializable {
+
+  /** All rounds of the same length. */
+  AveragingConfig(Outer outer, Reduction reducer, Diloco diloco, Fedspeed fedspeed) {
+    this(outer, reducer, diloco, fedspeed, new Early(0, 1));
+  }
 
   /** The outer optimiser. */
   public enum Outer {
@@ -66,6 +73,20 @@ public record AveragingConfig(Outer outer, Reduction reducer, Diloco diloco, Fed
     /** Whether a step takes a second gradient, uphill of its point. */
     boolean perturbs() {
       return rho > 0;
+    }
+  }
+
+  /**
+   * The first rounds, in which replicas that know little yet drift apart fastest: shorter ones keep
+   * them together (post-local SGD, Lin et al., arXiv 1808.07217).
+   *
+   * @param rounds of that kind; 0 is none
+   * @param localSteps H in them
+   */
+  public record Early(int rounds, int localSteps) implements Serializable {
+    public Early {
+      require(rounds >= 0, "rounds must not be negative, is %s", rounds);
+      require(localSteps >= 1, "localSteps must be at least 1, is %s", localSteps);
     }
   }
 

@@ -296,7 +296,7 @@ public final class ParameterAveraging implements AutoCloseable {
   private TrainState next(TrainState state, Collection<WorkerReport> reports) {
     TrainConfig config = plan.train();
     boolean reset = config.optimizer().moments() == TrainConfig.Moments.RESET;
-    int steps = config.localSteps();
+    int steps = config.localStepsOf(state.round());
     return new TrainState(
         state.round() + 1,
         state.step() + steps,

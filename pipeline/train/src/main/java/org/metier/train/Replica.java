@@ -142,7 +142,8 @@ final class Replica implements AutoCloseable {
     long began = System.nanoTime();
     correction.begin();
     FiniteGuard guard = trainer.guard();
-    for (int s = 0; s < config.localSteps() && !guard.refused(); s++) {
+    int localSteps = config.localStepsOf(start.round());
+    for (int s = 0; s < localSteps && !guard.refused(); s++) {
       int local = s;
       long step = start.step() + s;
       try {
@@ -157,7 +158,7 @@ final class Replica implements AutoCloseable {
       exchange.withdraw();
     } else {
       correction.finish();
-      checkBlocks(guard, start.step() + config.localSteps() - 1);
+      checkBlocks(guard, start.step() + localSteps - 1);
     }
     double seconds = (System.nanoTime() - began) / 1e9;
     return trainer.report(start.round(), worker, seconds);

@@ -18,7 +18,7 @@ import org.metier.model.optim.WarmupStableDecay;
  * @param workerData what each worker draws its sequences from
  * @param workers W, replicas that train side by side, one Spark task each
  * @param threadsPerWorker threads of one replica's kernels
- * @param localSteps H, optimiser steps between two averagings
+ * @param localSteps H, optimiser steps between two averagings, but for {@code averaging.early}
  * @param batchSequences B, sequences of one worker's micro-batch
  * @param accumulationSteps A, micro-batches of one worker's optimiser step
  * @param rounds rounds of the whole run
@@ -264,9 +264,19 @@ public record TrainConfig(
     return (long) workers * accumulationSteps * batchSequences;
   }
 
+  /**
+   * H of a round.
+   *
+   * @param round rounds before it
+   */
+  int localStepsOf(long round) {
+    return round < averaging.early().rounds() ? averaging.early().localSteps() : localSteps;
+  }
+
   /** Learning rate over the whole run. */
   LearningRateSchedule schedule() {
-    return optimizer.over((long) rounds * localSteps);
+    long early = Math.min(rounds, averaging.early().rounds());
+    return optimizer.over(early * averaging.early().localSteps() + (rounds - early) * localSteps);
   }
 
   /**
@@ -284,6 +294,7 @@ public record TrainConfig(
     note(changes, "train.accumulationSteps", earlier.accumulationSteps, accumulationSteps);
     noteAll(changes, "train.optimizer.", earlier.optimizer, optimizer);
     noteAll(changes, "train.balance.", earlier.balance, balance);
+    noteAll(changes, "train.averaging.early.", earlier.averaging.early(), averaging.early());
     note(changes, "train.averaging.outer", earlier.averaging.outer(), averaging.outer());
     if (changes.isEmpty()) {
       noteAll(

@@ -72,6 +72,25 @@ class AveragingTest {
     assertThat(kept).isEqualTo(averaged);
   }
 
+  /** Two rounds of one step and two of two are six steps, as are three rounds of two. */
+  @Test
+  void oneWorkerComputesTheSameBitsHoweverItsStepsAreCutIntoRounds() throws IOException {
+    AveragingConfig early =
+        new AveragingConfig(
+            Outer.MEAN,
+            Reduction.SLICED,
+            new Diloco(0.7, 0.9),
+            FEDSPEED,
+            new AveragingConfig.Early(2, 1));
+    TrainConfig cut = TrainFixture.train(data, 1, 2, 4, Window.MICRO_BATCH, Moments.AVERAGE, early);
+    TrainConfig even =
+        TrainFixture.train(data, 1, 2, 3, Window.MICRO_BATCH, Moments.AVERAGE, mean());
+    float[] whole = values(train("even", even, false));
+    assertThat(values(train("cut", cut, false))).isEqualTo(whole);
+    delete(directory.resolve("cut/checkpoints/round-000004"));
+    assertThat(values(train("cut", cut, true))).as("resumed").isEqualTo(whole);
+  }
+
   @Test
   void dilocoWithRateOneAndNoMomentumIsTheMeanBitForBit() throws IOException {
     AveragingConfig still =
