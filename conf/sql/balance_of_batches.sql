@@ -53,7 +53,7 @@ FROM domain_loss AS d
 JOIN last_step AS l ON l.run = d.run AND l.step = d.step
 JOIN ends ON ends.run = d.run
 JOIN late ON late.run = d.run
-JOIN swings ON swings.run = d.run
+LEFT JOIN swings ON swings.run = d.run
 JOIN information ON information.run = d.run
 WHERE d.domain = 'all'
 ORDER BY d.run
