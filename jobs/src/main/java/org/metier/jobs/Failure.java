@@ -24,8 +24,8 @@ record Failure(ExitCode code, String line) {
         long megabytes = Runtime.getRuntime().maxMemory() >> 20;
         return new Failure(
             ExitCode.UNEXPECTED,
-            "out of memory with a heap of %d MiB (%s); METIER_HEAP=8g gives 8 GiB"
-                .formatted(megabytes, oneLine(cause.getMessage())));
+            "out of memory with a heap of %d MiB (%s); METIER_HEAP=%dm would be twice as much"
+                .formatted(megabytes, oneLine(cause.getMessage()), 2 * megabytes));
       }
     }
     String message = thrown.getMessage() == null ? "" : ": " + oneLine(thrown.getMessage());
