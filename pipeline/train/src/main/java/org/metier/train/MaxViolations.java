@@ -14,9 +14,6 @@ import org.metier.model.balance.Frequencies;
  * @param step of all workers' micro-batches of one step
  */
 public record MaxViolations(OverRound microBatch, OverRound step) implements Serializable {
-  /** In rounds from before these were measured. */
-  static final MaxViolations UNKNOWN = new MaxViolations(OverRound.UNKNOWN, OverRound.UNKNOWN);
-
   /**
    * How it goes over one round.
    *
@@ -26,12 +23,15 @@ public record MaxViolations(OverRound microBatch, OverRound step) implements Ser
    *     round is worst
    */
   public record OverRound(double mean, double largest, double last) implements Serializable {
-    static final OverRound UNKNOWN = new OverRound(Double.NaN, Double.NaN, Double.NaN);
+    private static final OverRound NONE = new OverRound(Double.NaN, Double.NaN, Double.NaN);
 
     /**
-     * @param byBatch of at least one batch, in their order
+     * @param byBatch in their order; of none (a worker that refused its first batch) all is NaN
      */
     static OverRound of(double[] byBatch) {
+      if (byBatch.length == 0) {
+        return NONE;
+      }
       int quarter = (byBatch.length + 3) / 4;
       return new OverRound(
           DoubleStream.of(byBatch).average().orElseThrow(),

@@ -40,11 +40,6 @@ public record RoundMetrics(
     MaxViolations violations)
     implements Serializable {
 
-  public RoundMetrics {
-    // checkpoints from before these were measured have none
-    violations = violations == null ? MaxViolations.UNKNOWN : violations;
-  }
-
   /** Seconds of a round by phase. */
   record Phases(double broadcast, double compute, double reduce) {
     double total() {

@@ -229,8 +229,6 @@ public record TrainConfig(
   }
 
   public TrainConfig {
-    // checkpoints from before this key have none
-    workerData = workerData == null ? WorkerData.MIXTURE : workerData;
     require(workers >= 1, "workers must be at least 1, is %s", workers);
     require(threadsPerWorker >= 1, "threadsPerWorker must be at least 1, is %s", threadsPerWorker);
     require(localSteps >= 1, "localSteps must be at least 1, is %s", localSteps);

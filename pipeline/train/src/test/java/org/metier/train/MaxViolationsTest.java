@@ -3,7 +3,6 @@ package org.metier.train;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -50,23 +49,10 @@ class MaxViolationsTest {
   }
 
   @Test
-  void metricsFromBeforeTheyWereMeasuredCanBeRead() throws Exception {
-    RoundMetrics metrics =
-        RoundMetrics.of(
-            new TrainState(1, 1, 4, 1, java.util.Map.of(), GlobalFrequencies.none()),
-            List.of(worker(0, batch(8, 0))),
-            1e-3,
-            new RoundMetrics.Phases(1, 1, 1));
-    ObjectNode json = RunDirectory.JSON.valueToTree(metrics);
-    assertThat(RunDirectory.JSON.treeToValue(json, RoundMetrics.class).violations())
-        .isEqualTo(metrics.violations());
-    json.remove("violations");
-    byte[] old = RunDirectory.JSON.writeValueAsBytes(json);
-    RoundMetrics read = RunDirectory.JSON.readValue(old, RoundMetrics.class);
-    assertThat(read.violations().step().mean()).isNaN();
-    byte[] again = RunDirectory.JSON.writeValueAsBytes(read);
-    assertThat(RunDirectory.JSON.readValue(again, RoundMetrics.class).violations())
-        .isEqualTo(read.violations());
+  void aWorkerThatRefusesItsFirstBatchCanStillReport() {
+    BatchLoads loads = new BatchLoads();
+    loads.beginStep(2, 2);
+    assertThat(loads.microBatches().mean()).isNaN();
   }
 
   private static MaxViolations of(WorkerReport... reports) {
