@@ -66,14 +66,22 @@ class GpuTest {
 
   /**
    * Two executors with a GPU each. Of all commands with one and the same preset, prepare's tasks
-   * have asked for no GPU; train's do, here in a gang, and so do those of analyze.
+   * have asked for no GPU; train's do, here in a gang, and so do those of its validations and of
+   * analyze.
    */
   @Test
   void stagesThatComputeAskForGpus() throws IOException {
     List<String> properties = List.of("spark.executor.cores=1");
     Program train =
-        run("stages", "TrainJob", properties, "--train.balance.window=step", "--train.rounds=2");
-    assertThat(train.err()).containsPattern(OWN_PROFILE);
+        run(
+            "stages",
+            "TrainJob",
+            properties,
+            "--train.balance.window=step",
+            "--train.rounds=2",
+            "--train.validateEvery=1");
+    // one for the validations, one for the rounds
+    assertThat(train.err()).contains("tasks resource profile 1", "tasks resource profile 2");
     assertTwoGpusInEachRound(2, spark.executorLogs(train));
     Program analyze =
         run("analyze", "AnalyzeJob", properties, "--run.id=stages", directoryOf("stages"));

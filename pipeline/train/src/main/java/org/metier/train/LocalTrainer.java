@@ -28,6 +28,7 @@ final class LocalTrainer {
   private final LearningRateSchedule schedule;
   private final RecentCounts recent;
   private final BatchLoads loads = new BatchLoads();
+  private final FiniteGuard guard = new FiniteGuard();
   private final long[][] counts;
   private final double[][] gateMass;
   private double[] probabilities = new double[0];
@@ -37,7 +38,6 @@ final class LocalTrainer {
   private double balanceLoss;
   private double zLoss;
   private double gradientNorm;
-  private final FiniteGuard guard = new FiniteGuard();
 
   LocalTrainer(
       Kernels kernels,

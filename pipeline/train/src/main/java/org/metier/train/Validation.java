@@ -8,8 +8,10 @@ import java.util.Optional;
 import java.util.stream.LongStream;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.TaskContext;
+import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.broadcast.Broadcast;
+import org.apache.spark.resource.ResourceProfile;
 import org.apache.spark.util.TaskCompletionListener;
 import org.metier.engine.tensor.ParameterLayout;
 import org.metier.model.Parameters;
@@ -33,6 +35,7 @@ public final class Validation implements AutoCloseable {
   private final Broadcast<Plan> plan;
   private final ParameterSlices slices;
   private final int tasks;
+  private final Optional<ResourceProfile> profile;
 
   /**
    * Losses at one point of a run.
@@ -97,6 +100,7 @@ public final class Validation implements AutoCloseable {
     checkFit(manifest, train.manifest(), split);
     ParameterLayout layout = Parameters.layout(train.model());
     this.tasks = config.workers();
+    this.profile = TaskDevice.profile(spark, train.engine());
     this.slices =
         ParameterSlices.cut(List.of(Block.VALUE), layout.size(), config.sliceMegabytes() << 20, 1);
     this.plan = spark.broadcast(new Plan(train, split.toString(), manifest, slices));
@@ -125,12 +129,12 @@ public final class Validation implements AutoCloseable {
     List<Broadcast<byte[]>> values = ParameterAveraging.broadcast(spark, slices, state.blocks());
     Broadcast<Plan> planOnWorker = plan;
     try {
-      List<Sums> sums =
+      JavaRDD<Sums> sums =
           spark
               .parallelize(starts, Math.min(tasks, starts.size()))
-              .mapPartitions(own -> evaluate(planOnWorker.value(), values, sequences, own))
-              .collect();
-      return new Result(state.round(), state.step(), byDomain(sums));
+              .mapPartitions(own -> evaluate(planOnWorker.value(), values, sequences, own));
+      List<Sums> inOrder = profile.map(sums::withResources).orElse(sums).collect();
+      return new Result(state.round(), state.step(), byDomain(inOrder));
     } finally {
       values.forEach(Broadcast::destroy);
     }
