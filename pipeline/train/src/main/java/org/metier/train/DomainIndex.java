@@ -2,6 +2,7 @@ package org.metier.train;
 
 import java.io.Serializable;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.apache.hadoop.fs.Path;
@@ -93,7 +94,7 @@ record DomainIndex(short[][] domainOfShards) implements Serializable {
       positions.add(own);
       first += shard.length;
     }
-    long[] all = positions.stream().flatMapToLong(java.util.Arrays::stream).toArray();
+    long[] all = positions.stream().flatMapToLong(Arrays::stream).toArray();
     return new OwnOrder(all, new DataOrder(sizes, seed));
   }
 

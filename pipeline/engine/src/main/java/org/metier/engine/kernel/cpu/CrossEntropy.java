@@ -42,7 +42,8 @@ final class CrossEntropy {
    * The tokens [from, from + count).
    *
    * @param logits [count, vocabulary]
-   * @param factors of each row's gradient; behind them {@code scaledX} [count, width]
+   * @param factors of each row: Σ exp, then of its gradient; behind them {@code scaledX} [count,
+   *     width]
    */
   private record Tile(
       int from, int count, int vocabulary, int width, float[] logits, float[] factors) {
@@ -55,7 +56,7 @@ final class CrossEntropy {
     int size = tile(head.rows());
     for (int from = 0; from < x.rows(); from += size) {
       Tile tile = logits(x, head, from, Math.min(size, x.rows() - from));
-      softmax(losses, tile, targets, x, 0);
+      softmax(losses, tile, targets);
     }
   }
 
@@ -72,7 +73,8 @@ final class CrossEntropy {
     int size = tile(head.rows());
     for (int from = 0; from < x.rows(); from += size) {
       Tile tile = logits(x, head, from, Math.min(size, x.rows() - from));
-      softmax(losses, tile, targets, x, (float) scale);
+      softmax(losses, tile, targets);
+      gradient(tile, targets, x, (float) scale);
       // Both products read the same logits' gradients and share one round of tasks: the halves of
       // the longer one, dX, come first.
       int half = (tile.count + 1) / 2;
@@ -128,24 +130,19 @@ final class CrossEntropy {
     return new Tile(from, count, vocabulary, width, logits, factors);
   }
 
-  /** Losses of a tile; its logits become their gradients but for a factor, which goes to x. */
-  private void softmax(double[] losses, Tile tile, int[] targets, Tensor x, float scale) {
+  /** Losses of a tile; its logits become exp(logits - max), and the sums their factors. */
+  private void softmax(double[] losses, Tile tile, int[] targets) {
     float[] logits = tile.logits;
-    float[] in = FloatStorage.of(x);
-    int width = tile.width;
     team.forRows(
         tile.count,
         SOFTMAX_ROWS,
         (first, last, worker) -> {
           for (int i = first; i < last; i++) {
             int row = i * tile.vocabulary;
-            int scaled = tile.scaledX() + i * width;
             int target = targets[tile.from + i];
             if (target < 0) {
               losses[tile.from + i] = 0;
-              tile.factors[i] = 0;
               Arrays.fill(logits, row, row + tile.vocabulary, 0);
-              Arrays.fill(tile.factors, scaled, scaled + width, 0);
               continue;
             }
             if (target >= tile.vocabulary) {
@@ -156,12 +153,29 @@ final class CrossEntropy {
             float max = rows.max(logits, row, tile.vocabulary);
             float sum = rows.expAndSum(logits, row, max, tile.vocabulary);
             losses[tile.from + i] = max + Math.log(sum) - chosen;
-            logits[row + target] -= sum;
-            tile.factors[i] = scale / sum;
-            int token = x.offset() + (tile.from + i) * width;
-            rows.scaleInto(tile.factors, scaled, scale / sum, in, token, width);
+            tile.factors[i] = sum;
           }
         });
+  }
+
+  /** What softmax left becomes the logits' gradient but for a factor, which goes to x. */
+  private void gradient(Tile tile, int[] targets, Tensor x, float scale) {
+    float[] in = FloatStorage.of(x);
+    int width = tile.width;
+    for (int i = 0; i < tile.count; i++) {
+      int scaled = tile.scaledX() + i * width;
+      int target = targets[tile.from + i];
+      if (target < 0) {
+        tile.factors[i] = 0;
+        Arrays.fill(tile.factors, scaled, scaled + width, 0);
+        continue;
+      }
+      float sum = tile.factors[i];
+      tile.logits[i * tile.vocabulary + target] -= sum;
+      tile.factors[i] = scale / sum;
+      int token = x.offset() + (tile.from + i) * width;
+      rows.scaleInto(tile.factors, scaled, scale / sum, in, token, width);
+    }
   }
 
   /** dX of the tile's rows [first, last). */
