@@ -168,7 +168,7 @@ public final class RecordBinder {
         return Integer.parseInt(text);
       } else if (type == long.class) {
         return Long.parseLong(text);
-      } else if (type == double.class) {
+      } else if (type == double.class || type == Double.class) {
         return finite(Double.parseDouble(text));
       } else if (type == boolean.class && (text.equals("true") || text.equals("false"))) {
         return Boolean.valueOf(text);
@@ -206,7 +206,7 @@ public final class RecordBinder {
   private static String expectation(Class<?> type) {
     if (type == int.class || type == long.class) {
       return type == int.class ? "a whole number (32 bits)" : "a whole number (64 bits)";
-    } else if (type == double.class) {
+    } else if (type == double.class || type == Double.class) { // boxed in lists
       return "a number";
     } else if (type == boolean.class) {
       return "true or false";

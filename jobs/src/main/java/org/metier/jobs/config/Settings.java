@@ -5,6 +5,7 @@ import org.metier.model.ModelConfig;
 import org.metier.prep.PrepareConfig;
 import org.metier.prep.read.CorpusConfig;
 import org.metier.train.EngineConfig;
+import org.metier.train.StrategyConfig;
 import org.metier.train.TrainConfig;
 
 /**
@@ -21,4 +22,9 @@ public record Settings(
     AnalyzeConfig analyze,
     QueryConfig query,
     BenchConfig bench,
-    SparkConfig spark) {}
+    SparkConfig spark) {
+
+  public Settings {
+    StrategyConfig.checkFit(train.balance(), model);
+  }
+}

@@ -1,6 +1,7 @@
 package org.metier.model;
 
 import java.io.Serializable;
+import org.metier.engine.kernel.RouterScoring;
 
 /**
  * The {@code model} section of a run: the decoder that Hugging Face calls Qwen3-MoE.
@@ -19,6 +20,7 @@ import java.io.Serializable;
  * @param ropeTheta base of the rotary frequencies
  * @param rmsEpsilon ε of the norms
  * @param initStd standard deviation of the initial weights
+ * @param router what the router makes of its logits
  */
 public record ModelConfig(
     int vocabSize,
@@ -34,8 +36,63 @@ public record ModelConfig(
     boolean normalizeGates,
     double ropeTheta,
     double rmsEpsilon,
-    double initStd)
+    double initStd,
+    RouterScoring router)
     implements Serializable {
+
+  /** With a softmax router. */
+  public ModelConfig(
+      int vocabSize,
+      int hiddenSize,
+      int numLayers,
+      int numHeads,
+      int numKvHeads,
+      int headDim,
+      int numExperts,
+      int topK,
+      int expertSize,
+      int sequenceLength,
+      boolean normalizeGates,
+      double ropeTheta,
+      double rmsEpsilon,
+      double initStd) {
+    this(
+        vocabSize,
+        hiddenSize,
+        numLayers,
+        numHeads,
+        numKvHeads,
+        headDim,
+        numExperts,
+        topK,
+        expertSize,
+        sequenceLength,
+        normalizeGates,
+        ropeTheta,
+        rmsEpsilon,
+        initStd,
+        RouterScoring.SOFTMAX);
+  }
+
+  /** The same with another router. */
+  public ModelConfig withRouter(RouterScoring router) {
+    return new ModelConfig(
+        vocabSize,
+        hiddenSize,
+        numLayers,
+        numHeads,
+        numKvHeads,
+        headDim,
+        numExperts,
+        topK,
+        expertSize,
+        sequenceLength,
+        normalizeGates,
+        ropeTheta,
+        rmsEpsilon,
+        initStd,
+        router);
+  }
 
   public ModelConfig {
     positive("vocabSize", vocabSize);

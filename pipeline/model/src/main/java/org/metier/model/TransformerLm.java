@@ -32,6 +32,8 @@ public final class TransformerLm {
   private final MoeLayer[] experts;
   private final Activations activations;
   private final double[] losses;
+  private double routerJitter;
+  private long jitterSeed;
 
   /**
    * @param stream residual stream: before block 0, then after each half-block, [T, d] each
@@ -182,6 +184,34 @@ public final class TransformerLm {
     return experts[layer].probabilities();
   }
 
+  /** One layer's router logits [T, E] in the last forward pass. */
+  public Tensor logits(int layer) {
+    return experts[layer].logits();
+  }
+
+  /**
+   * Sets what all passes from now on add to the routers' scores for the choice of experts alone.
+   *
+   * @param bias [L][E]
+   */
+  public void selectionBias(double[][] bias) {
+    for (int l = 0; l < experts.length; l++) {
+      experts[l].selectionBias(bias[l]);
+    }
+  }
+
+  /**
+   * Multiplies the routers' inputs by noise in {@link #forward}, {@link #route} and {@link
+   * #backward} from now on; evaluations never have any.
+   *
+   * @param epsilon factors are uniform in [1 - ε, 1 + ε), drawn for each layer by itself; 0 is none
+   * @param seed decides them
+   */
+  public void routerJitter(double epsilon, long seed) {
+    this.routerJitter = epsilon;
+    this.jitterSeed = seed;
+  }
+
   /** Loss of each token of the last pass, nats; valid up to the batch's token count. */
   public double[] losses() {
     return losses;
@@ -208,7 +238,7 @@ public final class TransformerLm {
    * @return this micro-batch's share of the step's mean cross-entropy
    */
   public double forward(Batch batch, int counted) {
-    Tensor normed = hidden(batch);
+    Tensor normed = hidden(batch, routerJitter);
     kernels.crossEntropyWithGradient(
         losses,
         activations.dNormed.firstRows(batch.tokens()),
@@ -226,14 +256,14 @@ public final class TransformerLm {
    * @return sum of the cross-entropy over the counted targets, nats
    */
   public double evaluate(Batch batch) {
-    Tensor normed = hidden(batch);
+    Tensor normed = hidden(batch, 0);
     kernels.crossEntropy(losses, normed, head.value(), batch.targets());
     return sumOfLosses(batch);
   }
 
   /** The part of a forward pass that fills every layer's {@link #routing}. */
   public void route(Batch batch) {
-    hidden(batch);
+    hidden(batch, routerJitter);
   }
 
   /**
@@ -244,6 +274,21 @@ public final class TransformerLm {
    * @param zLossCoefficient weight of each layer's z-loss
    */
   public void backward(Batch batch, double[][] meanProbabilityGradients, double zLossCoefficient) {
+    double[][] none = new double[config.numLayers()][0];
+    backward(batch, meanProbabilityGradients, zLossCoefficient, none);
+  }
+
+  /**
+   * The same with losses over single tokens.
+   *
+   * @param tokenGradients [L][T·E] their gradient with respect to each layer's router logits; a
+   *     layer's may be empty
+   */
+  public void backward(
+      Batch batch,
+      double[][] meanProbabilityGradients,
+      double zLossCoefficient,
+      double[][] tokenGradients) {
     int tokens = batch.tokens();
     Tensor dX = activations.dStream.firstRows(tokens);
     kernels.fill(dX, 0);
@@ -261,7 +306,11 @@ public final class TransformerLm {
         experts[l].forward(stream(2 * l + 2, tokens), stream(2 * l + 1, tokens));
       }
       experts[l].backward(
-          dX, stream(2 * l + 1, tokens), meanProbabilityGradients[l], zLossCoefficient);
+          dX,
+          stream(2 * l + 1, tokens),
+          meanProbabilityGradients[l],
+          zLossCoefficient,
+          tokenGradients[l]);
       if (again) {
         attention[l].forward(stream(2 * l + 1, tokens), stream(2 * l, tokens), batch);
       }
@@ -271,7 +320,7 @@ public final class TransformerLm {
   }
 
   /** Everything up to the final norm. */
-  private Tensor hidden(Batch batch) {
+  private Tensor hidden(Batch batch, double jitter) {
     int tokens = batch.tokens();
     if (tokens > losses.length) {
       throw new IllegalArgumentException(
@@ -280,6 +329,7 @@ public final class TransformerLm {
     kernels.embedding(stream(0, tokens), embedding.value(), batch.inputs());
     for (int l = 0; l < config.numLayers(); l++) {
       attention[l].forward(stream(2 * l + 1, tokens), stream(2 * l, tokens), batch);
+      experts[l].routerJitter(jitter, seedOf(l));
       experts[l].forward(stream(2 * l + 2, tokens), stream(2 * l + 1, tokens));
     }
     Tensor normed = activations.normed.firstRows(tokens);
@@ -290,6 +340,10 @@ public final class TransformerLm {
         finalNorm.value(),
         config.rmsEpsilon());
     return normed;
+  }
+
+  private int seedOf(int layer) {
+    return Long.hashCode((jitterSeed * 31 + layer) * 0x9E3779B97F4A7C15L);
   }
 
   private Tensor stream(int halfBlock, int tokens) {

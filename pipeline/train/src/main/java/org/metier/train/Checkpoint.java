@@ -36,12 +36,12 @@ import org.metier.model.checkpoint.Safetensors;
  * A committed round on disk: {@code model.safetensors} and {@code config.json} as Hugging Face
  * reads them, moments and the outer optimiser's state beside them in the same format, what workers
  * keep for themselves in {@code worker-00000/} and so on, {@code state.json} (position, counters,
- * frequencies, validations so far, identity of model and data), {@code metrics.json} (all rounds so
- * far) and {@code manifest.json} with size and SHA-256 of each. Written into a hidden directory and
- * renamed, so that a checkpoint that can be seen is whole.
+ * frequencies, selection bias, validations so far, identity of model and data), {@code
+ * metrics.json} (all rounds so far) and {@code manifest.json} with size and SHA-256 of each.
+ * Written into a hidden directory and renamed, so that a checkpoint that can be seen is whole.
  */
 public final class Checkpoint {
-  static final int FORMAT_VERSION = 2;
+  static final int FORMAT_VERSION = 3;
   private static final String STATE = "state.json";
   private static final String METRICS = "metrics.json";
   private static final String MANIFEST = "manifest.json";

@@ -38,6 +38,9 @@ record EvaluatedSequences(List<Row> routing, List<Row> loss, List<Row> targets)
       float[] values = new float[lm.parameters().layout().size()];
       ParameterSlices.decode(plan.values(), values, 0);
       kernels.upload(lm.parameters().block(Role.VALUE), values, 0);
+      if (plan.bias().length > 0) {
+        lm.selectionBias(plan.bias());
+      }
       Pass pass = new Pass(plan, kernels, lm);
       for (long at = from; at < to; at += batchSequences) {
         List<TokenSequence> batch = new ArrayList<>();

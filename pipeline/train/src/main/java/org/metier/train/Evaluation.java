@@ -95,7 +95,8 @@ public final class Evaluation implements AutoCloseable {
                 new SerializableConfiguration(hadoop),
                 ParameterSlices.encode(
                     checkpoint.state().values(), 0, checkpoint.state().values().length),
-                byteLengths));
+                byteLengths,
+                checkpoint.header().frequencies().bias()));
     long sequences = Math.min(maxSequences, manifest.sequences());
     List<long[]> ranges = ranges(sequences, TASK_BATCHES * config.batchSequences());
     Broadcast<EvaluationPlan> planOnWorker = plan;

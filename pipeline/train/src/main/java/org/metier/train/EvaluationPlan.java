@@ -11,6 +11,7 @@ import org.metier.prep.shard.ShardManifest;
  *
  * @param values parameters, little-endian float32
  * @param byteLengths UTF-8 bytes of each token
+ * @param bias [L][E] selection bias that the model was trained with; no rows is none
  */
 record EvaluationPlan(
     EngineConfig engine,
@@ -20,7 +21,8 @@ record EvaluationPlan(
     ShardManifest manifest,
     SerializableConfiguration hadoop,
     byte[] values,
-    int[] byteLengths)
+    int[] byteLengths,
+    double[][] bias)
     implements Serializable {
 
   /** Kernels of one task. */

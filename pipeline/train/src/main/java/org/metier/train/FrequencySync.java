@@ -40,6 +40,27 @@ interface FrequencySync {
    */
   double[][] frequencies(Selections batch);
 
+  /**
+   * Frequencies of the step that has ended, for what is done once per step: the mean over its
+   * micro-batches and their runs, where a window does not know better.
+   *
+   * @param ofBatches [A][L][S·E] what {@link #frequencies} answered
+   * @param shares [A] of the step's tokens
+   * @return [L][E]
+   */
+  default double[][] ofStep(double[][][] ofBatches, double[] shares, int experts) {
+    double[][] mean = new double[ofBatches[0].length][experts];
+    for (int a = 0; a < ofBatches.length; a++) {
+      for (int l = 0; l < mean.length; l++) {
+        double weight = shares[a] * experts / ofBatches[a][l].length;
+        for (int i = 0; i < ofBatches[a][l].length; i++) {
+          mean[l][i % experts] += weight * ofBatches[a][l][i];
+        }
+      }
+    }
+    return mean;
+  }
+
   /** The window that the config names for a round, as one worker sees it. */
   static FrequencySync of(
       TrainConfig config, long round, GlobalFrequencies last, int worker, CountExchange exchange) {

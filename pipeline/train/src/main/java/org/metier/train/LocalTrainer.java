@@ -22,7 +22,7 @@ final class LocalTrainer {
   private final TrainConfig config;
   private final FrequencySync frequencySync;
   private final LocalCorrection correction;
-  private final BalanceStrategy strategy;
+  private final Balancing balancing;
   private final AdamW optimizer;
   private final List<DecayRange> decay;
   private final LearningRateSchedule schedule;
@@ -45,13 +45,29 @@ final class LocalTrainer {
       TrainConfig config,
       FrequencySync frequencySync,
       LocalCorrection correction) {
+    this(
+        kernels,
+        model,
+        config,
+        frequencySync,
+        correction,
+        new Balancing(kernels, model, config, 0, 0, new double[0][]));
+  }
+
+  LocalTrainer(
+      Kernels kernels,
+      TransformerLm model,
+      TrainConfig config,
+      FrequencySync frequencySync,
+      LocalCorrection correction,
+      Balancing balancing) {
     this.kernels = kernels;
     this.model = model;
     this.config = config;
     this.frequencySync = frequencySync;
     this.correction = correction;
     ModelConfig m = model.config();
-    this.strategy = new AuxiliaryLoss(config.balance().coefficient() / layerDivisor(m));
+    this.balancing = balancing;
     TrainConfig.Optimizer o = config.optimizer();
     this.optimizer = new AdamW(o.beta1(), o.beta2(), o.epsilon(), o.weightDecay(), o.clipNorm());
     this.decay = DecayRange.of(model.parameters().layout(), o::decays);
@@ -75,24 +91,28 @@ final class LocalTrainer {
     loads.beginStep(counts.length, counts[0].length);
     frequencySync.beginStep(step);
     if (microBatches.size() > 1 && frequencySync.looksAhead()) {
-      frequencySync.wholeStep(route(microBatches));
+      frequencySync.wholeStep(route(microBatches, step));
     }
     double loss = 0;
     double[][][] frequencies = new double[microBatches.size()][][];
+    double[] shares = new double[frequencies.length];
     for (int a = 0; a < frequencies.length; a++) {
       Batch batch = microBatches.get(a);
       double share = (double) batch.tokens() / stepTokens;
+      shares[a] = share;
+      balancing.beginBatch(step, a);
       loss += model.forward(batch, counted);
       Selections selections = selections(batch);
       frequencies[a] = frequencySync.frequencies(selections);
       record(batch, selections.counts(), frequencies[a], share);
-      backward(batch, frequencies[a], share);
+      balancing.addLoss(backward(batch, frequencies[a], share));
     }
-    correction.correct(() -> gradientAgain(microBatches, stepTokens, counted, frequencies));
+    correction.correct(() -> gradientAgain(microBatches, step, counted, frequencies, shares));
     double norm =
         optimizer.step(kernels, model.parameters(), decay, schedule.at(step), stepsOfMoments);
     guard.check(step, "the loss", loss);
     guard.check(step, "the norm of the gradient", norm);
+    balancing.endStep(frequencySync.ofStep(frequencies, shares, counts[0].length), step);
     record(loss, stepTokens, norm);
   }
 
@@ -117,26 +137,29 @@ final class LocalTrainer {
         recent.toArray(),
         gateMass,
         guard.refusal(),
-        computeSeconds);
+        computeSeconds,
+        balancing.report());
   }
 
   /** The step's gradient at other parameters: f stays, and nothing is counted a second time. */
   private void gradientAgain(
-      List<Batch> microBatches, int stepTokens, int counted, double[][][] frequencies) {
+      List<Batch> microBatches, long step, int counted, double[][][] frequencies, double[] shares) {
     model.clearGradients();
     for (int a = 0; a < frequencies.length; a++) {
       Batch batch = microBatches.get(a);
+      balancing.beginBatch(step, a);
       model.forward(batch, counted);
-      backward(batch, frequencies[a], (double) batch.tokens() / stepTokens);
+      backward(batch, frequencies[a], shares[a]);
     }
   }
 
   /** [L][E] selections of all micro-batches, by forward passes alone. */
-  private long[][] route(List<Batch> microBatches) {
+  private long[][] route(List<Batch> microBatches, long step) {
     long[][] sum = new long[counts.length][counts[0].length];
-    for (Batch batch : microBatches) {
-      model.route(batch);
-      add(sum, selections(batch).counts());
+    for (int a = 0; a < microBatches.size(); a++) {
+      balancing.beginBatch(step, a);
+      model.route(microBatches.get(a));
+      add(sum, selections(microBatches.get(a)).counts());
     }
     return sum;
   }
@@ -146,16 +169,24 @@ final class LocalTrainer {
    *
    * @param frequencies [L][S·E], for S equal runs of the micro-batch's tokens
    * @param share of the step's tokens that are this micro-batch's
+   * @return the strategy's loss, as it enters the step's
    */
-  private void backward(Batch batch, double[][] frequencies, double share) {
+  private double backward(Batch batch, double[][] frequencies, double share) {
+    double weight = share / layerDivisor();
     double[][] gradients = new double[frequencies.length][];
+    double loss = 0;
     for (int l = 0; l < frequencies.length; l++) {
-      gradients[l] = signal(strategy, l, frequencies[l], batch.tokens()).gradient();
+      BalanceStrategy.Signal signal =
+          signal(balancing.strategy(), l, frequencies[l], batch.tokens());
+      loss += weight * signal.loss();
+      gradients[l] = signal.gradient();
       for (int i = 0; i < gradients[l].length; i++) {
-        gradients[l][i] *= share;
+        gradients[l][i] *= weight;
       }
     }
-    model.backward(batch, gradients, config.balance().zLoss() / layerDivisor() * share);
+    Balancing.TokenTerm ofTokens = balancing.tokenTerm(weight);
+    model.backward(batch, gradients, config.balance().zLoss() * weight, ofTokens.gradients());
+    return loss + ofTokens.loss();
   }
 
   private BalanceStrategy.Signal signal(
@@ -231,10 +262,7 @@ final class LocalTrainer {
   }
 
   private double layerDivisor() {
-    return layerDivisor(model.config());
-  }
-
-  private double layerDivisor(ModelConfig m) {
-    return config.balance().layers() == TrainConfig.LayerReduction.MEAN ? m.numLayers() : 1;
+    boolean mean = config.balance().layers() == TrainConfig.LayerReduction.MEAN;
+    return mean ? model.config().numLayers() : 1;
   }
 }

@@ -297,13 +297,19 @@ public final class ParameterAveraging implements AutoCloseable {
     TrainConfig config = plan.train();
     boolean reset = config.optimizer().moments() == TrainConfig.Moments.RESET;
     int steps = config.localStepsOf(state.round());
+    GlobalFrequencies frequencies = GlobalFrequencies.of(reports);
+    if (config.balance().lossFree().update() == StrategyConfig.Update.ROUND) {
+      frequencies =
+          frequencies.withUpdatedBias(
+              StrategyConfig.strategy(config, plan.model(), state.round()), state.round() + 1);
+    }
     return new TrainState(
         state.round() + 1,
         state.step() + steps,
         state.position() + (long) steps * config.sequencesOfStep(),
         reset ? 0 : state.momentSteps() + steps,
         state.blocks(),
-        GlobalFrequencies.of(reports));
+        frequencies);
   }
 
   /**

@@ -14,6 +14,7 @@ import org.metier.engine.kernel.Kernels;
 import org.metier.engine.tensor.FlatParameters.Role;
 import org.metier.engine.tensor.Tensor;
 import org.metier.model.Batch;
+import org.metier.model.ModelConfig;
 import org.metier.model.TransformerLm;
 import org.metier.prep.shard.ShardManifest;
 import org.metier.prep.shard.ShardReader;
@@ -138,7 +139,9 @@ final class Replica implements AutoCloseable {
     LOG.info("round {}: worker {} computes on {}", start.round() + 1, worker, device);
     FrequencySync sync =
         FrequencySync.of(config, start.round(), start.frequencies(), worker, exchange);
-    LocalTrainer trainer = new LocalTrainer(kernels, model, config, sync, correction);
+    Balancing balancing =
+        new Balancing(kernels, model, config, start.round(), worker, start.frequencies().bias());
+    LocalTrainer trainer = new LocalTrainer(kernels, model, config, sync, correction, balancing);
     long began = System.nanoTime();
     correction.begin();
     FiniteGuard guard = trainer.guard();
@@ -177,9 +180,12 @@ final class Replica implements AutoCloseable {
    * Loss of each token under the parameters as they are, nats; those of the sequences one after the
    * other.
    *
+   * @param bias [L][E] selection bias; no rows is none
    * @return valid until the next call
    */
-  double[] losses(List<TokenSequence> sequences) {
+  double[] losses(List<TokenSequence> sequences, double[][] bias) {
+    ModelConfig m = plan.model();
+    model.selectionBias(bias.length == 0 ? new double[m.numLayers()][m.numExperts()] : bias);
     model.evaluate(PackedBatch.of(sequences, plan.model().sequenceLength()));
     return model.losses();
   }

@@ -18,6 +18,7 @@ import java.util.Collection;
  * @param expertTokens [L][E] selections over all workers
  * @param gateMass [L][E] gate weight over all workers
  * @param violations MaxVio of micro-batches and of global batches, over the round
+ * @param balancing what the balancing method did
  */
 public record RoundMetrics(
     long round,
@@ -37,7 +38,8 @@ public record RoundMetrics(
     double secondsCheckpoint,
     long[][] expertTokens,
     double[][] gateMass,
-    MaxViolations violations)
+    MaxViolations violations,
+    BalancingMetrics balancing)
     implements Serializable {
 
   /** Seconds of a round by phase. */
@@ -91,7 +93,8 @@ public record RoundMetrics(
         0,
         expertTokens,
         gateMass,
-        violations);
+        violations,
+        BalancingMetrics.of(reports));
   }
 
   RoundMetrics withCheckpoint(double seconds) {
@@ -113,6 +116,7 @@ public record RoundMetrics(
         seconds,
         expertTokens,
         gateMass,
-        violations);
+        violations,
+        balancing);
   }
 }

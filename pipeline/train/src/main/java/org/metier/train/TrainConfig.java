@@ -7,6 +7,10 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import org.metier.model.ParameterKind;
+import org.metier.model.balance.LossFreeBias;
+import org.metier.model.balance.MutualInformationLoss;
+import org.metier.model.balance.Normalization;
+import org.metier.model.balance.ShinkaLoss;
 import org.metier.model.optim.LearningRateSchedule;
 import org.metier.model.optim.WarmupCosine;
 import org.metier.model.optim.WarmupStableDecay;
@@ -175,7 +179,7 @@ public record TrainConfig(
    * Load balancing.
    *
    * @param window whose tokens define f
-   * @param coefficient weight of the loss E · Σ f_e · P_e, with f summing to 1
+   * @param coefficient weight of the first strategy's loss
    * @param layers how the layers' losses join
    * @param recentBatches n, micro-batches in a worker's own running share (window {@code round})
    * @param accumulation of several micro-batches in one step (window {@code step})
@@ -185,6 +189,14 @@ public record TrainConfig(
    * @param switchRound rounds after which {@code switchWindow} holds; 0 is never
    * @param switchWindow whose tokens define f from then on
    * @param zLoss weight of the router's z-loss
+   * @param strategy the balancing method
+   * @param also further methods beside it
+   * @param normalization what the auxiliary loss's coefficient multiplies
+   * @param lossFree read if one of them is {@code loss-free}
+   * @param mutualInformation read if one of them is {@code mutual-information}
+   * @param shinka read if one of them is {@code shinka}
+   * @param latency read if one of them is {@code latency}
+   * @param jitter ε of the noise on the routers' inputs in training, uniform in [1 - ε, 1 + ε)
    */
   public record Balance(
       Window window,
@@ -196,9 +208,18 @@ public record TrainConfig(
       double microBatchShare,
       int switchRound,
       Window switchWindow,
-      double zLoss)
+      double zLoss,
+      StrategyConfig.Kind strategy,
+      List<StrategyConfig.Weighted> also,
+      Normalization normalization,
+      StrategyConfig.LossFree lossFree,
+      StrategyConfig.MutualInformation mutualInformation,
+      StrategyConfig.Shinka shinka,
+      StrategyConfig.Latency latency,
+      double jitter)
       implements Serializable {
     public Balance {
+      also = List.copyOf(also);
       require(coefficient >= 0, "coefficient must not be negative, is %s", coefficient);
       require(recentBatches >= 1, "recentBatches must be at least 1, is %s", recentBatches);
       require(
@@ -211,6 +232,44 @@ public record TrainConfig(
           !shuffled || window == Window.STEP || (switchRound > 0 && switchWindow == Window.STEP),
           "shuffled draws from all workers' tokens of a step: set window = step, is %s",
           word(window));
+      require(jitter >= 0 && jitter < 1, "jitter must lie in [0, 1), is %s", jitter);
+    }
+
+    /** The auxiliary loss alone. */
+    Balance(
+        Window window,
+        double coefficient,
+        LayerReduction layers,
+        int recentBatches,
+        Accumulation accumulation,
+        boolean shuffled,
+        double microBatchShare,
+        int switchRound,
+        Window switchWindow,
+        double zLoss) {
+      this(
+          window,
+          coefficient,
+          layers,
+          recentBatches,
+          accumulation,
+          shuffled,
+          microBatchShare,
+          switchRound,
+          switchWindow,
+          zLoss,
+          StrategyConfig.Kind.AUXILIARY,
+          List.of(),
+          Normalization.PAPER,
+          new StrategyConfig.LossFree(
+              LossFreeBias.Rule.SIGN,
+              1e-3,
+              LossFreeBias.Schedule.CONSTANT,
+              StrategyConfig.Update.STEP),
+          new StrategyConfig.MutualInformation(MutualInformationLoss.Marginal.BATCH),
+          new StrategyConfig.Shinka(0.064, ShinkaLoss.Hinge.FREQUENCY),
+          new StrategyConfig.Latency(List.of(), 0),
+          0);
     }
 
     /** True if any round has this window. */
@@ -229,6 +288,12 @@ public record TrainConfig(
   }
 
   public TrainConfig {
+    require(
+        balance.switchRound() < rounds || balance.switchRound() == 0,
+        "balance.switchRound is %s, but there are %s rounds: switchWindow would never hold",
+        balance.switchRound(),
+        rounds);
+    StrategyConfig.check(balance);
     require(workers >= 1, "workers must be at least 1, is %s", workers);
     require(threadsPerWorker >= 1, "threadsPerWorker must be at least 1, is %s", threadsPerWorker);
     require(localSteps >= 1, "localSteps must be at least 1, is %s", localSteps);
@@ -334,7 +399,7 @@ public record TrainConfig(
     }
   }
 
-  private static String word(Object value) {
+  static String word(Object value) {
     if (value instanceof List<?> list) {
       return list.stream().map(TrainConfig::word).toList().toString();
     }

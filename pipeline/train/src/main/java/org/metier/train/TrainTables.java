@@ -39,7 +39,15 @@ final class TrainTables {
           .add("seconds_broadcast", "double", false)
           .add("seconds_compute", "double", false)
           .add("seconds_reduce", "double", false)
-          .add("seconds_checkpoint", "double", false);
+          .add("seconds_checkpoint", "double", false)
+          .add("strategy_loss", "double", false)
+          .add("bias_largest", "double", true)
+          .add("dual", "double", true)
+          .add("dual_fall", "double", true)
+          .add("dual_fall_least", "double", true)
+          .add("dual_fall_most", "double", true)
+          .add("dual_moved", "double", true)
+          .add("dual_violations", "long", true);
 
   private static final StructType LOAD =
       new StructType()
@@ -120,7 +128,15 @@ final class TrainTables {
         m.secondsBroadcast(),
         m.secondsCompute(),
         m.secondsReduce(),
-        m.secondsCheckpoint());
+        m.secondsCheckpoint(),
+        m.balancing().loss(),
+        m.balancing().biasLargest(),
+        m.balancing().dual(),
+        m.balancing().fall(),
+        m.balancing().leastFall(),
+        m.balancing().mostFall(),
+        m.balancing().moved(),
+        m.balancing().violations());
   }
 
   private void replace(String table, String runId, List<Row> rows, StructType schema)

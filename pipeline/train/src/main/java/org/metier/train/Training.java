@@ -72,6 +72,7 @@ public final class Training {
     this.engine = engine;
     this.model = model;
     this.config = config;
+    StrategyConfig.checkFit(config.balance(), model);
     this.listener = listener;
   }
 

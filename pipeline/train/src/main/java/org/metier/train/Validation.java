@@ -128,11 +128,12 @@ public final class Validation implements AutoCloseable {
         LongStream.iterate(0, at -> at < sequences, at -> at + batchSequences).boxed().toList();
     List<Broadcast<byte[]>> values = ParameterAveraging.broadcast(spark, slices, state.blocks());
     Broadcast<Plan> planOnWorker = plan;
+    double[][] bias = state.frequencies().bias();
     try {
       JavaRDD<Sums> sums =
           spark
               .parallelize(starts, Math.min(tasks, starts.size()))
-              .mapPartitions(own -> evaluate(planOnWorker.value(), values, sequences, own));
+              .mapPartitions(own -> evaluate(planOnWorker.value(), values, bias, sequences, own));
       List<Sums> inOrder = profile.map(sums::withResources).orElse(sums).collect();
       return new Result(state.round(), state.step(), byDomain(inOrder));
     } finally {
@@ -158,7 +159,11 @@ public final class Validation implements AutoCloseable {
   }
 
   private static Iterator<Sums> evaluate(
-      Plan plan, List<Broadcast<byte[]>> values, long sequences, Iterator<Long> starts) {
+      Plan plan,
+      List<Broadcast<byte[]>> values,
+      double[][] bias,
+      long sequences,
+      Iterator<Long> starts) {
     Replica replica = Replica.acquire(plan.train());
     TaskContext.get().addTaskCompletionListener((TaskCompletionListener) task -> replica.release());
     for (Slice slice : plan.slices().slices()) {
@@ -175,7 +180,7 @@ public final class Validation implements AutoCloseable {
         for (long position = from; position < to; position++) {
           batch.add(shards.get(position));
         }
-        sums.add(sums(batch, replica.losses(batch), plan.manifest().domains().size()));
+        sums.add(sums(batch, replica.losses(batch, bias), plan.manifest().domains().size()));
       }
     }
     return sums.iterator();

@@ -21,6 +21,7 @@ import java.io.Serializable;
  * @param refusal empty, or what was NaN or infinite, and in which step: the worker then contributes
  *     nothing but this report
  * @param computeSeconds time in the steps
+ * @param balancing what its balancing method leaves behind
  */
 public record WorkerReport(
     long round,
@@ -36,7 +37,8 @@ public record WorkerReport(
     long[][][] recentCounts,
     double[][] gateMass,
     String refusal,
-    double computeSeconds)
+    double computeSeconds,
+    Balancing.Report balancing)
     implements Serializable {
 
   /** True if the worker's update must not be averaged. */

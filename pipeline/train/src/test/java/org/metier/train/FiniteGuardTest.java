@@ -122,7 +122,8 @@ class FiniteGuardTest {
         r.recentCounts(),
         r.gateMass(),
         refusal,
-        r.computeSeconds());
+        r.computeSeconds(),
+        r.balancing());
   }
 
   /**

@@ -292,7 +292,8 @@ final class TrainFixture {
         recent,
         gateMass,
         "",
-        1);
+        1,
+        Balancing.Report.of(0));
   }
 
   static AveragingConfig averaging(Outer outer) {

@@ -48,6 +48,16 @@ public interface Kernels extends AutoCloseable {
   /** {@code target += factor · source}. */
   void addScaled(Tensor target, double factor, Tensor source);
 
+  /**
+   * {@code out = x ⊙ n}, or {@code out += x ⊙ n} if {@code add}: multiplicative noise, uniform in
+   * [1 - ε, 1 + ε), whose i-th factor is {@link UniformNoise#factor}, so the same on every backend.
+   * The matrix is diagonal: the op is its own backward pass.
+   *
+   * @param epsilon ε, in [0, 1)
+   * @param seed decides the noise
+   */
+  void jitter(Tensor out, Tensor x, double epsilon, int seed, boolean add);
+
   /** Σ x², accumulated in double. */
   double squaredNorm(Tensor x);
 
@@ -152,9 +162,11 @@ public interface Kernels extends AutoCloseable {
   // ---- router ----
 
   /**
-   * Softmax over all experts, then the k best by {@code logit + selectionBias} (ties go to the
-   * lower expert number); fills {@code routing} with the choice, the dispatched order and the
-   * statistics. The bias decides the choice only and never enters a probability or a gate.
+   * Probabilities over all experts, then the k best by {@code score + selectionBias} (ties go to
+   * the lower expert number); fills {@code routing} with the choice, the dispatched order and the
+   * statistics. The bias decides the choice only and never enters a probability or a gate. What the
+   * score is, and how logits become probabilities and gates, {@link Routing#scoring} says; what
+   * follows is of a softmax.
    *
    * @param probabilities [T, E]
    * @param gates [T, k] weights of the chosen experts: their probabilities, divided by their sum if
@@ -174,7 +186,8 @@ public interface Kernels extends AutoCloseable {
    * Gradient of the router: through the gates, through the mean probabilities that a balance loss
    * reads, and of the z-loss {@code c · mean_t logsumexp(logits[t])²}. The means are P_s,e = (S/T)
    * Σ p[t,e] over the s-th of S runs of T/S tokens: one run for a loss over the whole micro-batch,
-   * one per sequence for a loss over each sequence.
+   * one per sequence for a loss over each sequence. With s sigmoids, p = s / Σ s: all but the
+   * z-loss has the softmax's form times {@code 1 - s_e}.
    *
    * @param dLogits [T, E], overwritten
    * @param dGates [T, k]

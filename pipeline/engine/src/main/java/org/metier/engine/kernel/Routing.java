@@ -12,6 +12,7 @@ package org.metier.engine.kernel;
 public final class Routing {
   private final int numExperts;
   private final int topK;
+  private final RouterScoring scoring;
   private int tokens;
 
   /** Expert of each slot, best first within a token. */
@@ -38,9 +39,15 @@ public final class Routing {
   /** Σ_t logsumexp(logits[t])². */
   public double squaredLogSumExp;
 
+  /** Of a softmax router. */
   public Routing(int maxTokens, int numExperts, int topK) {
+    this(maxTokens, numExperts, topK, RouterScoring.SOFTMAX);
+  }
+
+  public Routing(int maxTokens, int numExperts, int topK, RouterScoring scoring) {
     this.numExperts = numExperts;
     this.topK = topK;
+    this.scoring = scoring;
     int slots = Math.multiplyExact(maxTokens, topK);
     this.expertOfSlot = new int[slots];
     this.slotOfRow = new int[slots];
@@ -56,6 +63,11 @@ public final class Routing {
 
   public int topK() {
     return topK;
+  }
+
+  /** What the router makes of its logits. */
+  public RouterScoring scoring() {
+    return scoring;
   }
 
   /** Tokens of the current content. */

@@ -2,6 +2,7 @@ package org.metier.model.checkpoint;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import org.metier.engine.kernel.RouterScoring;
 import org.metier.model.ModelConfig;
 
 /** The {@code config.json} with which Hugging Face's Qwen3-MoE loads a checkpoint of ours. */
@@ -27,6 +28,9 @@ public final class HuggingFaceConfig {
     json.put("decoder_sparse_step", 1);
     json.putArray("mlp_only_layers");
     json.put("norm_topk_prob", c.normalizeGates());
+    if (c.router().activation() == RouterScoring.Activation.SIGMOID) {
+      json.put("scoring_func", "sigmoid"); // DeepSeek-V3's word; Qwen3-MoE has softmax only
+    }
     json.put("max_position_embeddings", c.sequenceLength());
     json.put("rope_theta", c.ropeTheta());
     json.put("rms_norm_eps", c.rmsEpsilon());

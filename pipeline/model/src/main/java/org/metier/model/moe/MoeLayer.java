@@ -25,6 +25,8 @@ public final class MoeLayer {
   private final Scratch scratch;
   private final Routing routing;
   private final double[] selectionBias;
+  private double jitter;
+  private int jitterSeed;
 
   /**
    * What forward leaves for backward, per layer.
@@ -73,9 +75,10 @@ public final class MoeLayer {
    * @param normed gradient [T, d]
    * @param logits gradient [T, E]
    * @param gates gradient [T, k]
-   * @param experts [R, d], the experts' working memory
+   * @param experts [R, d], the experts' working memory, and that of the router's noisy input
+   * @param tokens gradient [T, E] of losses over single tokens
    */
-  public record Scratch(Tensor normed, Tensor logits, Tensor gates, Tensor experts) {
+  public record Scratch(Tensor normed, Tensor logits, Tensor gates, Tensor experts, Tensor tokens) {
     /** Takes the tensors for up to {@code tokens} tokens. */
     public static Scratch take(Workspace w, ModelConfig c, int tokens) {
       int rows = Math.multiplyExact(tokens, c.topK());
@@ -83,7 +86,8 @@ public final class MoeLayer {
           w.take(tokens, c.hiddenSize()),
           w.take(tokens, c.numExperts()),
           w.take(tokens, c.topK()),
-          w.take(rows, c.hiddenSize()));
+          w.take(rows, c.hiddenSize()),
+          w.take(tokens, c.numExperts()));
     }
   }
 
@@ -107,8 +111,24 @@ public final class MoeLayer {
     this.down = Parameter.span(parameters, Parameters.expert(layer, 0, "down_proj"), e, d, f);
     this.saved = saved;
     this.scratch = scratch;
-    this.routing = new Routing(maxTokens, e, config.topK());
+    this.routing = new Routing(maxTokens, e, config.topK(), config.router());
     this.selectionBias = new double[e];
+  }
+
+  /** Sets what is added to the scores for the choice of experts alone. */
+  public void selectionBias(double[] bias) {
+    System.arraycopy(bias, 0, selectionBias, 0, selectionBias.length);
+  }
+
+  /**
+   * Multiplies the router's input by noise from now on (Fedus et al., arXiv 2101.03961).
+   *
+   * @param epsilon factors are uniform in [1 - ε, 1 + ε); 0 is none
+   * @param seed decides them: the same in forward and backward of one pass
+   */
+  public void routerJitter(double epsilon, int seed) {
+    this.jitter = epsilon;
+    this.jitterSeed = seed;
   }
 
   /** The last forward pass's routing: choice, dispatched order and statistics. */
@@ -121,6 +141,11 @@ public final class MoeLayer {
     return saved.gates.firstRows(routing.tokens());
   }
 
+  /** The last forward pass's router logits [T, E]. */
+  public Tensor logits() {
+    return saved.logits.firstRows(routing.tokens());
+  }
+
   /** The last forward pass's router probabilities [T, E]. */
   public Tensor probabilities() {
     return saved.probabilities.firstRows(routing.tokens());
@@ -130,7 +155,7 @@ public final class MoeLayer {
   public void forward(Tensor out, Tensor x) {
     Saved s = firstRows(saved, x.rows());
     kernels.rmsNorm(s.normed, s.inverseRms, x, norm.value(), config.rmsEpsilon());
-    kernels.linear(s.logits, s.normed, router.value(), false);
+    kernels.linear(s.logits, routerInput(s.normed), router.value(), false);
     kernels.route(
         s.probabilities, s.gates, routing, s.logits, selectionBias, config.normalizeGates());
     kernels.experts(
@@ -151,9 +176,15 @@ public final class MoeLayer {
    * @param meanProbabilityGradient [S·E] dLoss/dP_s,e of the balance loss over S equal runs of
    *     tokens
    * @param zLossCoefficient weight of this layer's z-loss
+   * @param tokenGradient [T·E] gradient of losses over single tokens with respect to the logits, or
+   *     empty
    */
   public void backward(
-      Tensor dX, Tensor x, double[] meanProbabilityGradient, double zLossCoefficient) {
+      Tensor dX,
+      Tensor x,
+      double[] meanProbabilityGradient,
+      double zLossCoefficient,
+      double[] tokenGradient) {
     Saved s = firstRows(saved, x.rows());
     Scratch g = firstRows(scratch, x.rows());
     kernels.expertsBackward(
@@ -179,9 +210,34 @@ public final class MoeLayer {
         config.normalizeGates(),
         meanProbabilityGradient,
         zLossCoefficient);
-    kernels.linearWeightGradient(router.gradient(), g.logits, s.normed);
-    kernels.linearInputGradient(g.normed, g.logits, router.value(), true);
+    if (tokenGradient.length > 0) {
+      kernels.upload(g.tokens, tokenGradient, 0);
+      kernels.addScaled(g.logits, 1, g.tokens);
+    }
+    kernels.linearWeightGradient(router.gradient(), g.logits, routerInput(s.normed));
+    addRouterInputGradient(g);
     kernels.rmsNormBackward(dX, norm.gradient(), g.normed, s.inverseRms, x, norm.value());
+  }
+
+  /** The normed input [T, d], with its noise if there is any. */
+  private Tensor routerInput(Tensor normed) {
+    if (jitter == 0) {
+      return normed;
+    }
+    Tensor noisy =
+        scratch.experts.firstRows(normed.rows()); // R ≥ T, and the experts are not at work
+    kernels.jitter(noisy, normed, jitter, jitterSeed, false);
+    return noisy;
+  }
+
+  private void addRouterInputGradient(Scratch g) {
+    if (jitter == 0) {
+      kernels.linearInputGradient(g.normed, g.logits, router.value(), true);
+      return;
+    }
+    Tensor dNoisy = scratch.experts.firstRows(g.normed.rows());
+    kernels.linearInputGradient(dNoisy, g.logits, router.value(), false);
+    kernels.jitter(g.normed, dNoisy, jitter, jitterSeed, true);
   }
 
   private Saved firstRows(Saved s, int tokens) {
@@ -200,6 +256,7 @@ public final class MoeLayer {
         s.normed.firstRows(tokens),
         s.logits.firstRows(tokens),
         s.gates.firstRows(tokens),
-        s.experts.firstRows(tokens * config.topK()));
+        s.experts.firstRows(tokens * config.topK()),
+        s.tokens.firstRows(tokens));
   }
 }

@@ -223,7 +223,7 @@ class MoeLayerTest {
       Tensor in = tensor(input, x.length / WIDTH, WIDTH);
       layer.forward(out, in);
       kernels.upload(dX, outputGradient, 0);
-      layer.backward(dX, in, new double[config.numExperts()], 0);
+      layer.backward(dX, in, new double[config.numExperts()], 0, new double[0]);
     }
 
     double[] out() {

@@ -107,6 +107,11 @@ public final class CpuKernels implements Kernels {
   }
 
   @Override
+  public void jitter(Tensor out, Tensor x, double epsilon, int seed, boolean add) {
+    elements.jitter(out, x, epsilon, seed, add);
+  }
+
+  @Override
   public double squaredNorm(Tensor x) {
     return elements.squaredNorm(x);
   }

@@ -1,6 +1,7 @@
 package org.metier.engine.kernel.cpu;
 
 import java.util.Arrays;
+import org.metier.engine.kernel.UniformNoise;
 import org.metier.engine.tensor.Tensor;
 
 /** Ops that see a tensor as a plain list of numbers: fill, copy, sum, norm. */
@@ -47,6 +48,24 @@ final class Elements {
         GRAIN,
         (from, to, worker) ->
             rows.addScaled(t, t0 + from, (float) factor, s, s0 + from, to - from));
+  }
+
+  void jitter(Tensor out, Tensor x, double epsilon, int seed, boolean add) {
+    float[] o = FloatStorage.of(out);
+    float[] s = FloatStorage.of(x);
+    int o0 = out.offset();
+    int s0 = x.offset();
+    team.forRows(
+        Shapes.sameSize(out, x),
+        GRAIN,
+        (from, to, worker) -> {
+          if (!add) { // what stands there may be NaN
+            Arrays.fill(o, o0 + from, o0 + to, 0);
+          }
+          for (int i = from; i < to; i++) {
+            o[o0 + i] += s[s0 + i] * (float) UniformNoise.factor(seed, i, epsilon);
+          }
+        });
   }
 
   double squaredNorm(Tensor x) {

@@ -2,6 +2,7 @@ package org.metier.engine.kernel.cpu;
 
 import java.util.Arrays;
 import org.metier.engine.kernel.NotFiniteException;
+import org.metier.engine.kernel.RouterScoring.Activation;
 import org.metier.engine.kernel.Routing;
 import org.metier.engine.tensor.Tensor;
 
@@ -35,6 +36,8 @@ final class Router {
     float[] p = FloatStorage.of(probabilities);
     float[] g = FloatStorage.of(gates);
     float[] z = FloatStorage.of(logits);
+    boolean sigmoid = sigmoid(routing);
+    boolean byLogit = routing.scoring().choosesByLogit(selectionBias);
     int blocks = Team.blocks(tokens, GRAIN);
     // Of each block: probability sums [E], gate mass [E], score sum, sum of squared log-sum-exp.
     int statistics = 2 * experts + 2;
@@ -53,13 +56,24 @@ final class Router {
             int zRow = logits.offset() + t * experts;
             double logSumExp = softmax(p, pRow, z, zRow, experts);
             sums[own + statistics - 1] += logSumExp * logSumExp;
+            double scale = sigmoid ? SigmoidRows.forward(p, pRow, z, zRow, experts) : 1;
+            if (byLogit) {
+              choose(routing.expertOfSlot, t * k, k, z, zRow, 1, selectionBias, experts);
+            } else {
+              choose(routing.expertOfSlot, t * k, k, p, pRow, scale, selectionBias, experts);
+            }
+            if (sigmoid) {
+              divideBySum(p, pRow, experts);
+            }
             for (int e = 0; e < experts; e++) {
               sums[own + e] += p[pRow + e];
             }
-            choose(routing.expertOfSlot, t * k, k, z, zRow, selectionBias, experts);
             int gRow = gates.offset() + t * k;
             sums[own + statistics - 2] +=
                 gate(g, gRow, p, pRow, z, zRow, routing.expertOfSlot, t * k, k, normalize);
+            if (sigmoid) {
+              SigmoidRows.gates(g, gRow, z, zRow, routing.expertOfSlot, t * k, k, normalize);
+            }
             for (int j = 0; j < k; j++) {
               sums[own + experts + routing.expertOfSlot[t * k + j]] += g[gRow + j];
             }
@@ -95,9 +109,28 @@ final class Router {
     return max + Math.log(sum);
   }
 
-  /** The k experts of highest {@code z + bias}, best first, the lower number winning a tie. */
+  private static boolean sigmoid(Routing routing) {
+    return routing.scoring().activation() == Activation.SIGMOID;
+  }
+
+  private void divideBySum(float[] p, int pRow, int experts) {
+    double sum = 0;
+    for (int e = 0; e < experts; e++) {
+      sum += p[pRow + e];
+    }
+    rows.scale(p, pRow, (float) (1 / sum), experts);
+  }
+
+  /** The k experts of highest {@code scale · s + bias}, best first; ties go to the lower number. */
   private static void choose(
-      int[] chosen, int slot, int k, float[] z, int zRow, double[] bias, int experts) {
+      int[] chosen,
+      int slot,
+      int k,
+      float[] s,
+      int sRow,
+      double scale,
+      double[] bias,
+      int experts) {
     double lastScore = Double.POSITIVE_INFINITY;
     int last = -1;
     for (int j = 0; j < k; j++) {
@@ -105,7 +138,7 @@ final class Router {
       double bestScore = Double.NEGATIVE_INFINITY;
       int best = -1;
       for (int e = 0; e < experts; e++) {
-        double score = z[zRow + e] + bias[e];
+        double score = scale * s[sRow + e] + bias[e];
         boolean after = score < lastScore || (score == lastScore && e > last);
         if (after && (best < 0 || score > bestScore)) {
           bestScore = score;
@@ -178,6 +211,8 @@ final class Router {
     float[] z = FloatStorage.of(logits);
     int run = tokens / routing.runs(meanProbabilityGradient.length);
     double zScale = 2 * zLossCoefficient / tokens;
+    boolean sigmoid = sigmoid(routing);
+    boolean gatesAreProbabilities = !normalize && !sigmoid;
     team.forRows(
         tokens,
         GRAIN,
@@ -193,27 +228,34 @@ final class Router {
             }
             int gRow = gates.offset() + t * k;
             int dGRow = dGates.offset() + t * k;
-            if (!normalize) {
+            if (gatesAreProbabilities) {
               for (int j = 0; j < k; j++) {
                 dZ[row + routing.expertOfSlot[t * k + j]] += dG[dGRow + j];
               }
             }
             double shift = -rows.dot(dZ, row, p, pRow, experts);
-            if (zScale != 0) {
+            if (zScale != 0 && !sigmoid) {
               shift += zScale * logSumExp(p, pRow, z, zRow, experts);
             }
             for (int e = 0; e < experts; e++) {
               dZ[row + e] = (float) (p[pRow + e] * (dZ[row + e] + shift));
             }
-            if (normalize) {
-              addSoftmaxGradient(dZ, row, dG, dGRow, g, gRow, routing.expertOfSlot, t * k, k);
+            if (!gatesAreProbabilities) {
+              addGateGradient(
+                  dZ, row, dG, dGRow, g, gRow, routing.expertOfSlot, t * k, k, normalize);
+            }
+            if (sigmoid) {
+              SigmoidRows.backward(dZ, row, z, zRow, experts, zScale);
             }
           }
         });
   }
 
-  /** {@code dz_j += g_j (dg_j - Σ g dg)}: normalised gates are a softmax of the chosen logits. */
-  private static void addSoftmaxGradient(
+  /**
+   * {@code dz_j += g_j (dg_j - Σ g dg)}: normalised gates are a softmax of the chosen logits.
+   * Sigmoids that are not normalised do not move each other: without the sum.
+   */
+  private static void addGateGradient(
       float[] dZ,
       int row,
       float[] dG,
@@ -222,9 +264,10 @@ final class Router {
       int gRow,
       int[] chosen,
       int slot,
-      int k) {
+      int k,
+      boolean normalize) {
     double mean = 0;
-    for (int j = 0; j < k; j++) {
+    for (int j = 0; j < k && normalize; j++) {
       mean += (double) g[gRow + j] * dG[dGRow + j];
     }
     for (int j = 0; j < k; j++) {

@@ -1,5 +1,6 @@
 package org.metier.engine.kernel.nd4j;
 
+import org.metier.engine.kernel.UniformNoise;
 import org.metier.engine.tensor.Tensor;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -31,6 +32,27 @@ final class Elementwise {
       count = Math.min(PIECE, target.size() - done);
       try (INDArray scaled = Views.piece(source, done, count).mul(factor)) {
         Views.piece(target, done, count).addi(scaled);
+      }
+    }
+  }
+
+  /** The noise is made on the host, whose arithmetic every device shares. */
+  static void jitter(Tensor out, Tensor x, double epsilon, int seed, boolean add) {
+    for (int done = 0, count; done < x.size(); done += count) {
+      count = Math.min(PIECE, x.size() - done);
+      double[] factors = new double[count];
+      for (int i = 0; i < count; i++) {
+        factors[i] = UniformNoise.factor(seed, done + i, epsilon);
+      }
+      INDArray source = Views.piece(x, done, count);
+      INDArray target = Views.piece(out, done, count);
+      try (INDArray noise = Transfer.fromHost(factors, source.dataType(), source.shape())) {
+        noise.muli(source);
+        if (add) {
+          target.addi(noise);
+        } else {
+          target.assign(noise);
+        }
       }
     }
   }

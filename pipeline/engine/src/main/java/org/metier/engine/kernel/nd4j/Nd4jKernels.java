@@ -99,6 +99,11 @@ public final class Nd4jKernels implements Kernels {
   }
 
   @Override
+  public void jitter(Tensor out, Tensor x, double epsilon, int seed, boolean add) {
+    Elementwise.jitter(out, x, epsilon, seed, add);
+  }
+
+  @Override
   public double squaredNorm(Tensor x) {
     return Elementwise.squaredNorm(x);
   }

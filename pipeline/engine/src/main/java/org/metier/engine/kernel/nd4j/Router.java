@@ -1,10 +1,12 @@
 package org.metier.engine.kernel.nd4j;
 
 import java.util.Arrays;
+import org.metier.engine.kernel.RouterScoring.Activation;
 import org.metier.engine.kernel.Routing;
 import org.metier.engine.tensor.Tensor;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.ops.transforms.Transforms;
 
 /**
  * Softmax over all experts and the choice of the k best (Shazeer et al., arXiv 1701.06538); z-loss
@@ -30,10 +32,15 @@ final class Router {
       INDArray p = Views.of(probabilities);
       p.assign(Views.of(logits));
       double[] logSumExp = Transfer.toHost(Softmax.ofRows(t, p).logSumExp());
+      INDArray scores = p;
+      if (sigmoid(routing)) {
+        scores = sigmoids(t, p, Views.of(logits));
+      }
       double[] probabilitySum = Transfer.toHost(t.keep(t.copy(p, DataType.DOUBLE).sum(0)));
       System.arraycopy(probabilitySum, 0, routing.probabilitySum, 0, experts);
 
-      choose(routing, Transfer.toHost(Views.of(logits)), tokens, selectionBias);
+      boolean byLogit = routing.scoring().choosesByLogit(selectionBias);
+      choose(routing, Transfer.toHost(byLogit ? Views.of(logits) : scores), tokens, selectionBias);
       int[] flatIndex = new int[tokens * topK];
       for (int slot = 0; slot < flatIndex.length; slot++) {
         flatIndex[slot] = slot / topK * experts + routing.expertOfSlot[slot];
@@ -46,10 +53,44 @@ final class Router {
       INDArray chosenSum = t.keep(g.sum(true, 1));
       if (normalize) {
         g.divi(chosenSum);
+      } else if (sigmoid(routing)) {
+        assignChosen(g, Transfer.toHost(scores), routing);
       }
       count(routing, Transfer.toHost(g), Transfer.toHost(chosenSum), logSumExp);
     }
     routing.sortByExpert(tokens);
+  }
+
+  private static boolean sigmoid(Routing routing) {
+    return routing.scoring().activation() == Activation.SIGMOID;
+  }
+
+  /**
+   * Overwrites {@code p} with sigmoids over their sum and returns the sigmoids themselves. Both
+   * come of sigmoids times e^-m, with m = min(0, max z), which do not all vanish where z is very
+   * negative: {@code e^(min(z, 0) - m) / (1 + e^-|z|)}.
+   */
+  private static INDArray sigmoids(Temporaries t, INDArray p, INDArray z) {
+    INDArray m = Transforms.min(t.keep(z.max(true, 1)), 0, false);
+    INDArray denominator = Transforms.exp(Transforms.abs(t.copy(z), false).negi(), false).addi(1);
+    p.assign(z);
+    Transforms.exp(Transforms.min(p, 0, false).subi(m), false).divi(denominator);
+    INDArray scores = t.keep(p.mul(Transforms.exp(m, false)));
+    p.divi(t.keep(p.sum(true, 1)));
+    return scores;
+  }
+
+  /** {@code g[t, j] = scores[t, expert of (t, j)]}. */
+  private static void assignChosen(INDArray g, double[] scores, Routing routing) {
+    int experts = routing.numExperts();
+    double[] chosen = new double[routing.topK() * (scores.length / experts)];
+    for (int slot = 0; slot < chosen.length; slot++) {
+      int token = slot / routing.topK();
+      chosen[slot] = scores[token * experts + routing.expertOfSlot[slot]];
+    }
+    try (INDArray ofSlots = Transfer.fromHost(chosen, g.dataType(), g.shape())) {
+      g.assign(ofSlots);
+    }
   }
 
   /** Writes the k best experts of each token, best first; ties go to the lower number. */
@@ -116,21 +157,28 @@ final class Router {
           t.keep(Transfer.fromHost(meanProbabilityGradient, p.dataType(), runs, 1, experts));
       INDArray dP = t.zeros(p.dataType(), tokens, experts);
       dP.reshape(runs, run, experts).addi(ofMeans.divi(run));
-      if (!normalize) {
+      boolean gatesAreProbabilities = !normalize && !sigmoid(routing);
+      if (gatesAreProbabilities) {
         addToChosen(t, dP, t.copy(Views.of(dGates)), routing);
       }
       dP.subi(t.keep(t.keep(dP.mul(p)).sum(true, 1)));
-      if (zLossCoefficient != 0) {
-        INDArray logSumExp = Softmax.ofRows(t, t.copy(Views.of(logits))).logSumExp();
-        dP.addi(logSumExp.muli(2 * zLossCoefficient / tokens));
-      }
       INDArray dZ = Views.of(dLogits);
       p.muli(dP, dZ);
-      if (normalize) {
+      if (!gatesAreProbabilities) {
         INDArray g = Views.of(gates);
         INDArray dG = t.copy(Views.of(dGates));
-        dG.subi(t.keep(t.keep(dG.mul(g)).sum(true, 1))).muli(g);
-        addToChosen(t, dZ, dG, routing);
+        if (normalize) {
+          dG.subi(t.keep(t.keep(dG.mul(g)).sum(true, 1)));
+        }
+        addToChosen(t, dZ, dG.muli(g), routing);
+      }
+      if (sigmoid(routing)) { // times 1 - sigmoid(z) = sigmoid(-z)
+        dZ.muli(Transforms.sigmoid(t.copy(Views.of(logits)).negi(), false));
+      }
+      if (zLossCoefficient != 0) {
+        Softmax softmax = Softmax.ofRows(t, t.copy(Views.of(logits)));
+        INDArray dLogSumExp = softmax.logSumExp().muli(2 * zLossCoefficient / tokens);
+        dZ.addi(softmax.probabilities().muli(dLogSumExp));
       }
     }
   }

@@ -38,6 +38,7 @@ record OpCost(double flops, double elements) {
           "routeBackward" ->
           new OpCost(0, once);
       case "addScaled", "rmsNormBackward" -> new OpCost(0, once + size(a[0]));
+      case "jitter" -> new OpCost(0, once + ((boolean) a[4] ? size(a[0]) : 0));
       case "adamW" -> new OpCost(0, once + size(a[0]) + size(a[2]) + size(a[3]));
       case "embedding" -> new OpCost(0, 2 * size(a[0]));
       case "embeddingBackward" -> new OpCost(0, 3 * size(a[1]));

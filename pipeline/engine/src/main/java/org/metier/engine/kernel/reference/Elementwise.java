@@ -1,5 +1,7 @@
 package org.metier.engine.kernel.reference;
 
+import org.metier.engine.kernel.UniformNoise;
+
 /** Copies, sums and norms that do not care for shapes. */
 final class Elementwise {
   private Elementwise() {}
@@ -17,6 +19,15 @@ final class Elementwise {
     target.requireDisjoint("addScaled target", source);
     for (int i = 0; i < source.size(); i++) {
       target.add(i, factor * source.get(i));
+    }
+  }
+
+  static void jitter(View out, View x, double epsilon, int seed, boolean add) {
+    out.requireSize("jitter out", x.size());
+    out.requireDisjoint("jitter out", x);
+    for (int i = 0; i < x.size(); i++) {
+      double noisy = x.get(i) * UniformNoise.factor(seed, i, epsilon);
+      out.set(i, add ? out.get(i) + noisy : noisy);
     }
   }
 

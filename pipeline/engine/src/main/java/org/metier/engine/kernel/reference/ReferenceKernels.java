@@ -82,6 +82,11 @@ public final class ReferenceKernels implements Kernels {
   }
 
   @Override
+  public void jitter(Tensor out, Tensor x, double epsilon, int seed, boolean add) {
+    Elementwise.jitter(of(out), of(x), epsilon, seed, add);
+  }
+
+  @Override
   public double squaredNorm(Tensor x) {
     return Elementwise.squaredNorm(of(x));
   }

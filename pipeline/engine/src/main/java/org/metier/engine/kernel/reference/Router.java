@@ -1,6 +1,7 @@
 package org.metier.engine.kernel.reference;
 
 import java.util.Arrays;
+import org.metier.engine.kernel.RouterScoring.Activation;
 import org.metier.engine.kernel.Routing;
 
 /**
@@ -12,7 +13,11 @@ import org.metier.engine.kernel.Routing;
  * p_i dp_i)}, where dp collects dLoss/dP_e over the tokens of that mean and, if the gates are not
  * normalised, the gates' gradients. Normalised gates g are a softmax over the chosen logits alone,
  * so that {@code dz_j += g_j (dg_j - Σ_i g_i dg_i)} for the chosen j. The z-loss adds {@code 2 c/T
- * · logsumexp(z) · p_e}.
+ * · logsumexp(z) · softmax(z)_e}.
+ *
+ * <p>With s = sigmoid(z) and p = s / Σ s (DeepSeek-V3, arXiv 2412.19437), {@code ds_e = (dp_e - Σ_i
+ * p_i dp_i) / Σ s} and {@code dz_e = s_e (1 - s_e) ds_e}: the same form times 1 - s_e. Gates g =
+ * s_j / Σ_chosen s likewise, and gates g = s_j as they are give {@code dz_j += g_j (1 - s_j) dg_j}.
  */
 final class Router {
   private Router() {}
@@ -42,12 +47,14 @@ final class Router {
     for (int t = 0; t < tokens; t++) {
       double logSumExp = logSumExp(logits, t);
       routing.squaredLogSumExp += logSumExp * logSumExp;
+      double[] scores = scores(routing, logits, t);
+      double scoresOfAll = Arrays.stream(scores).sum(); // of a softmax 1, but for rounding
       for (int e = 0; e < experts; e++) {
-        double p = Math.exp(logits.get(t, e) - logSumExp);
+        double p = sigmoid(routing) ? scores[e] / scoresOfAll : scores[e];
         probabilities.set(t, e, p);
         routing.probabilitySum[e] += p;
       }
-      choose(routing, t, logits, selectionBias);
+      choose(routing, t, logits, scores, selectionBias);
       double chosenSum = 0;
       for (int j = 0; j < topK; j++) {
         chosenSum += probabilities.get(t, routing.expertOfSlot[t * topK + j]);
@@ -56,7 +63,7 @@ final class Router {
       for (int j = 0; j < topK; j++) {
         int expert = routing.expertOfSlot[t * topK + j];
         double p = probabilities.get(t, expert);
-        double gate = normalize ? p / chosenSum : p;
+        double gate = normalize ? p / chosenSum : scores[expert];
         gates.set(t, j, gate);
         routing.gateMass[expert] += gate;
       }
@@ -64,16 +71,34 @@ final class Router {
     routing.sortByExpert(tokens);
   }
 
+  private static boolean sigmoid(Routing routing) {
+    return routing.scoring().activation() == Activation.SIGMOID;
+  }
+
+  /** Softmax or sigmoids of one token's logits. */
+  private static double[] scores(Routing routing, View logits, int t) {
+    double logSumExp = logSumExp(logits, t);
+    double[] scores = new double[logits.dim(1)];
+    for (int e = 0; e < scores.length; e++) {
+      double z = logits.get(t, e);
+      scores[e] = sigmoid(routing) ? 1 / (1 + Math.exp(-z)) : Math.exp(z - logSumExp);
+    }
+    return scores;
+  }
+
   /** Writes the k best experts of token t, best first; ties go to the lower number. */
-  private static void choose(Routing routing, int t, View logits, double[] selectionBias) {
+  private static void choose(
+      Routing routing, int t, View logits, double[] scores, double[] selectionBias) {
+    boolean byLogit = routing.scoring().choosesByLogit(selectionBias);
+    double[] biased = new double[scores.length];
+    for (int e = 0; e < biased.length; e++) {
+      biased[e] = (byLogit ? logits.get(t, e) : scores[e]) + selectionBias[e];
+    }
     boolean[] taken = new boolean[routing.numExperts()];
     for (int j = 0; j < routing.topK(); j++) {
       int best = -1;
       for (int e = 0; e < routing.numExperts(); e++) {
-        if (!taken[e]
-            && (best < 0
-                || logits.get(t, e) + selectionBias[e]
-                    > logits.get(t, best) + selectionBias[best])) {
+        if (!taken[e] && (best < 0 || biased[e] > biased[best])) {
           best = e;
         }
       }
@@ -107,7 +132,8 @@ final class Router {
       for (int e = 0; e < experts; e++) {
         dProbability[e] = meanProbabilityGradient[t / run * experts + e] / run;
       }
-      if (!normalize) {
+      boolean gatesAreProbabilities = !normalize && !sigmoid(routing);
+      if (gatesAreProbabilities) {
         for (int j = 0; j < topK; j++) {
           dProbability[routing.expertOfSlot[t * topK + j]] += dGates.get(t, j);
         }
@@ -116,19 +142,26 @@ final class Router {
       for (int e = 0; e < experts; e++) {
         dot += probabilities.get(t, e) * dProbability[e];
       }
-      double dLogSumExp = zLossCoefficient / tokens * 2 * logSumExp(logits, t);
       for (int e = 0; e < experts; e++) {
-        dLogits.set(t, e, probabilities.get(t, e) * (dProbability[e] - dot + dLogSumExp));
+        dLogits.set(t, e, probabilities.get(t, e) * (dProbability[e] - dot));
       }
-      if (normalize) {
-        double gateDot = 0;
-        for (int j = 0; j < topK; j++) {
+      if (!gatesAreProbabilities) {
+        double gateDot = 0; // gates that are not divided by their sum do not move each other
+        for (int j = 0; j < topK && normalize; j++) {
           gateDot += gates.get(t, j) * dGates.get(t, j);
         }
         for (int j = 0; j < topK; j++) {
           int expert = routing.expertOfSlot[t * topK + j];
           dLogits.add(t, expert, gates.get(t, j) * (dGates.get(t, j) - gateDot));
         }
+      }
+      double logSumExp = logSumExp(logits, t);
+      for (int e = 0; e < experts; e++) {
+        double z = logits.get(t, e);
+        double slope = sigmoid(routing) ? 1 / (1 + Math.exp(z)) : 1; // 1 - s, to all digits
+        double softmax = Math.exp(z - logSumExp);
+        double zLoss = 2 * zLossCoefficient / tokens * logSumExp * softmax;
+        dLogits.set(t, e, slope * dLogits.get(t, e) + zLoss);
       }
     }
   }

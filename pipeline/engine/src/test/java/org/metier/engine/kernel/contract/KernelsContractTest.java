@@ -26,6 +26,7 @@ class KernelsContractTest {
 
   static {
     guard(c -> c.elementwise(17), "fill", "copy", "addScaled");
+    guard(c -> c.jitter(17), "jitter");
     guard(c -> c.embedding(3, 17, 5), "embedding", "embeddingBackward");
     guard(c -> c.rmsNorm(3, 17), "rmsNorm", "rmsNormBackward");
     guard(c -> c.linear(3, 17, 5), "linear", "linearInputGradient", "linearWeightGradient");

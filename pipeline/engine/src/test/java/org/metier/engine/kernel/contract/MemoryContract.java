@@ -68,6 +68,18 @@ interface MemoryContract extends Contract {
         });
   }
 
+  @ParameterizedTest
+  @ValueSource(ints = {1, 3, 17, 1000, 70_001})
+  default void jitter(int length) {
+    assertAgrees(
+        "jitter of " + length,
+        trial -> {
+          Tensor x = trial.input("x", length);
+          trial.kernels().jitter(trial.output("noisy", length), x, 0.25, 11, false);
+          trial.kernels().jitter(trial.accumulator("sum", length), x, 0.5, -7, true);
+        });
+  }
+
   /** 2^24 and many quarters: a float accumulator would lose the quarters. */
   @Test
   default void squaredNormIsAccumulatedInDouble() {

@@ -8,6 +8,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.metier.engine.kernel.Kernels;
+import org.metier.engine.kernel.RouterScoring;
+import org.metier.engine.kernel.RouterScoring.Activation;
+import org.metier.engine.kernel.RouterScoring.BiasOn;
 import org.metier.engine.kernel.Routing;
 import org.metier.engine.tensor.Tensor;
 
@@ -45,6 +48,76 @@ interface RouterContract extends Contract {
           }
           Tensor logits = trial.input("logits", values, tokens, experts);
           runRouter(trial, logits, bias, topK, normalize);
+        });
+  }
+
+  /** Scores lie far enough apart that the rounding of an activation changes no choice. */
+  @ParameterizedTest
+  @CsvSource({
+    "1, 1, 1, true",
+    "17, 8, 2, true",
+    "17, 8, 2, false",
+    "33, 7, 7, false",
+    "1031, 6, 2, true",
+    "1031, 6, 2, false",
+    "5, 67, 9, true"
+  })
+  default void routerWithSigmoids(int tokens, int experts, int topK, boolean normalize) {
+    for (BiasOn biasOn : BiasOn.values()) {
+      RouterScoring scoring = new RouterScoring(Activation.SIGMOID, biasOn);
+      assertAgrees(
+          "route %d tokens to %d of %d, normalize %s, %s"
+              .formatted(tokens, topK, experts, normalize, scoring),
+          trial -> {
+            double[] bias = new double[experts];
+            for (int e = 0; e < experts; e++) {
+              bias[e] = trial.random().nextInt(-64, 65) / 64.0;
+            }
+            float[] values = trial.sixtyFourths(tokens * experts);
+            Tensor logits = trial.input("logits", values, tokens, experts);
+            runRouter(trial, logits, bias, topK, normalize, scoring);
+          });
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"17, 8, 2, true", "17, 8, 2, false", "1031, 6, 2, true"})
+  default void routerWithABiasOnTheProbabilities(
+      int tokens, int experts, int topK, boolean normalize) {
+    RouterScoring scoring = new RouterScoring(Activation.SOFTMAX, BiasOn.ACTIVATION);
+    assertAgrees(
+        "route %d tokens to %d of %d, normalize %s, %s"
+            .formatted(tokens, topK, experts, normalize, scoring),
+        trial -> {
+          double[] bias = new double[experts];
+          for (int e = 0; e < experts; e++) {
+            bias[e] = trial.random().nextInt(-64, 65) / 640.0;
+          }
+          float[] values = trial.sixtyFourths(tokens * experts);
+          runRouter(
+              trial,
+              trial.input("logits", values, tokens, experts),
+              bias,
+              topK,
+              normalize,
+              scoring);
+        });
+  }
+
+  /** Where every sigmoid of a row vanishes in float, and where every one is 1. */
+  @ParameterizedTest
+  @CsvSource({"true, -150", "true, 30", "false, 30", "false, -20"})
+  default void routerWithSaturatedSigmoids(boolean normalize, float level) {
+    assertAgrees(
+        "route sigmoids around %s, normalize %s".formatted(level, normalize),
+        trial -> {
+          float[] values = new float[5 * 9];
+          for (int i = 0; i < values.length; i++) {
+            values[i] = level + (i * 7 % 9 - 4);
+          }
+          Tensor logits = trial.input("logits", values, 5, 9);
+          RouterScoring scoring = new RouterScoring(Activation.SIGMOID, BiasOn.ACTIVATION);
+          runRouter(trial, logits, new double[9], 2, normalize, scoring);
         });
   }
 
@@ -90,10 +163,20 @@ interface RouterContract extends Contract {
 
   private static void runRouter(
       Trial trial, Tensor logits, double[] bias, int topK, boolean normalize) {
+    runRouter(trial, logits, bias, topK, normalize, RouterScoring.SOFTMAX);
+  }
+
+  private static void runRouter(
+      Trial trial,
+      Tensor logits,
+      double[] bias,
+      int topK,
+      boolean normalize,
+      RouterScoring scoring) {
     Kernels k = trial.kernels();
     int tokens = logits.dim(0);
     int experts = logits.dim(1);
-    Routing routing = Routings.used(tokens, experts, topK);
+    Routing routing = Routings.used(tokens, experts, topK, scoring);
     Tensor probabilities = trial.output("probabilities", tokens, experts);
     Tensor gates = trial.output("gates", tokens, topK);
     k.route(probabilities, gates, routing, logits, bias, normalize);

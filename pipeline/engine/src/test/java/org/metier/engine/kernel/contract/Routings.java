@@ -1,6 +1,7 @@
 package org.metier.engine.kernel.contract;
 
 import java.util.Arrays;
+import org.metier.engine.kernel.RouterScoring;
 import org.metier.engine.kernel.Routing;
 
 /** Routings to run ops on. */
@@ -31,7 +32,12 @@ final class Routings {
 
   /** A routing with room for more tokens and with leftovers of an earlier use in every field. */
   static Routing used(int tokens, int experts, int topK) {
-    Routing routing = new Routing(tokens + 4, experts, topK);
+    return used(tokens, experts, topK, RouterScoring.SOFTMAX);
+  }
+
+  /** The same, of a router with these scores. */
+  static Routing used(int tokens, int experts, int topK, RouterScoring scoring) {
+    Routing routing = new Routing(tokens + 4, experts, topK, scoring);
     Arrays.fill(routing.expertOfSlot, experts - 1);
     routing.sortByExpert(tokens + 4);
     Arrays.fill(routing.probabilitySum, 1e6);

@@ -50,6 +50,8 @@ final class EveryOp {
     k.addScaled(y, 0.5, x);
     keep(y);
     results.add(new double[] {k.squaredNorm(x)});
+    k.jitter(y, x, 0.1, 1, false);
+    keep(y);
     k.fill(y, 0.25);
     keep(y);
   }

@@ -9,6 +9,9 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.metier.engine.kernel.AttentionShape;
 import org.metier.engine.kernel.Kernels;
+import org.metier.engine.kernel.RouterScoring;
+import org.metier.engine.kernel.RouterScoring.Activation;
+import org.metier.engine.kernel.RouterScoring.BiasOn;
 import org.metier.engine.kernel.Routing;
 import org.metier.engine.kernel.reference.GradientCheck.Gradient;
 import org.metier.engine.tensor.Tensor;
@@ -32,6 +35,24 @@ class FiniteDifferenceTest {
         dTable,
         () -> {
           k.embedding(out, table, tokens);
+          return check.dot(out, dOut);
+        });
+  }
+
+  /** The noise is a diagonal matrix, so the op is its own gradient. */
+  @Test
+  void jitter() {
+    Tensor x = check.normals(5, 3);
+    Tensor dOut = check.normals(5, 3);
+    Tensor out = check.empty(5, 3);
+    Gradient dX = check.added(x);
+    k.jitter(dX.tensor(), dOut, 0.3, 42, true);
+    check.assertGradient(
+        "dX",
+        x,
+        dX,
+        () -> {
+          k.jitter(out, x, 0.3, 42, false);
           return check.dot(out, dOut);
         });
   }
@@ -160,7 +181,17 @@ class FiniteDifferenceTest {
     "6, 4, 2, true, 2"
   })
   void router(int tokens, int experts, int topK, boolean normalize, int runs) {
-    Routing routing = new Routing(tokens, experts, topK);
+    for (Activation activation : Activation.values()) {
+      for (BiasOn biasOn : BiasOn.values()) {
+        RouterScoring scoring = new RouterScoring(activation, biasOn);
+        router(new Routing(tokens, experts, topK, scoring), tokens, normalize, runs);
+      }
+    }
+  }
+
+  private void router(Routing routing, int tokens, boolean normalize, int runs) {
+    int experts = routing.numExperts();
+    int topK = routing.topK();
     Tensor logits = check.tensor(spacedLogits(tokens, experts), tokens, experts);
     double[] bias = new double[experts];
     double[] dMean = new double[runs * experts];

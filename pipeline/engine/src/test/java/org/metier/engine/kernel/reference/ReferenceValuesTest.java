@@ -10,6 +10,9 @@ import org.junit.jupiter.api.Test;
 import org.metier.engine.kernel.AdamWStep;
 import org.metier.engine.kernel.AttentionShape;
 import org.metier.engine.kernel.Kernels;
+import org.metier.engine.kernel.RouterScoring;
+import org.metier.engine.kernel.RouterScoring.Activation;
+import org.metier.engine.kernel.RouterScoring.BiasOn;
 import org.metier.engine.kernel.Routing;
 import org.metier.engine.tensor.Tensor;
 
@@ -204,6 +207,66 @@ class ReferenceValuesTest {
     assertThat(make.read(gates)).containsExactly(new double[] {.625, .125}, ROUNDING);
     assertThat(routing.gateMass).containsExactly(new double[] {.125, 0, .625}, ROUNDING);
     assertThat(routing.scoreSum).isCloseTo(0.75, ROUNDING);
+  }
+
+  /**
+   * Logits 0, ln 3, -ln 3: sigmoids 1/2, 3/4, 1/4, probabilities 1/3, 1/2, 1/6. A bias of 0.3 lifts
+   * expert 2 over 0 by its score (0.55), as it would not by its logit.
+   */
+  @Test
+  void routeWithSigmoidsByHand() {
+    Routing routing =
+        new Routing(1, 3, 2, new RouterScoring(Activation.SIGMOID, BiasOn.ACTIVATION));
+    Tensor probabilities = make.empty(1, 3);
+    Tensor gates = make.empty(1, 2);
+    Tensor logits = make.tensor(new double[] {0, Math.log(3), -Math.log(3)}, 1, 3);
+    double[] bias = {0, 0, 0.3};
+    k.route(probabilities, gates, routing, logits, bias, true);
+    double[] thirds = {1. / 3, .5, 1. / 6};
+    assertThat(make.read(probabilities)).containsExactly(thirds, ROUNDING);
+    assertThat(routing.expertOfSlot).containsExactly(1, 2);
+    assertThat(make.read(gates)).containsExactly(new double[] {.75, .25}, ROUNDING);
+    assertThat(routing.probabilitySum).containsExactly(thirds, ROUNDING);
+    assertThat(routing.scoreSum).isCloseTo(2. / 3, ROUNDING);
+    k.route(probabilities, gates, routing, logits, bias, false);
+    assertThat(make.read(gates)).containsExactly(new double[] {.75, .25}, ROUNDING);
+    k.route(probabilities, gates, routing, logits, new double[3], false);
+    assertThat(routing.expertOfSlot).containsExactly(1, 0);
+    assertThat(make.read(gates)).containsExactly(new double[] {.75, .5}, ROUNDING);
+
+    Routing byLogit = new Routing(1, 3, 2, new RouterScoring(Activation.SIGMOID, BiasOn.LOGIT));
+    k.route(probabilities, gates, byLogit, logits, bias, true);
+    assertThat(byLogit.expertOfSlot).containsExactly(1, 0);
+  }
+
+  /** Uniform on [1 - ε, 1 + ε): mean 1, variance ε²/3, another seed another noise. */
+  @Test
+  void jitterIsUniformAndSeeded() {
+    int n = 100_000;
+    Tensor ones = make.empty(n);
+    k.fill(ones, 1);
+    Tensor out = make.empty(n);
+    k.jitter(out, ones, 0.5, 3, false);
+    double[] noise = make.read(out);
+    double mean = 0;
+    double square = 0;
+    double neighbours = 0;
+    for (int i = 0; i < n; i++) {
+      assertThat(noise[i]).isBetween(0.5, 1.5);
+      mean += noise[i] / n;
+      square += (noise[i] - 1) * (noise[i] - 1) / n;
+      neighbours += (noise[i] - 1) * (noise[(i + 1) % n] - 1) / n;
+    }
+    // standard errors: 0.289/√n = 9e-4; of the square 0.0745/√n = 2.4e-4; of the product 2.6e-4
+    assertThat(mean).isCloseTo(1, within(4e-3));
+    assertThat(square).isCloseTo(0.25 / 3, within(1e-3));
+    assertThat(neighbours).isCloseTo(0, within(1e-3));
+    k.jitter(out, ones, 0.5, 3, false);
+    assertThat(make.read(out)).isEqualTo(noise);
+    k.jitter(out, ones, 0.5, 4, false);
+    assertThat(make.read(out)).isNotEqualTo(noise);
+    k.jitter(out, ones, 0, 4, false);
+    assertThat(make.read(out)).containsOnly(1);
   }
 
   @Test
