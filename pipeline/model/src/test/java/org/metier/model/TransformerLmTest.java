@@ -51,7 +51,8 @@ class TransformerLmTest {
     double[] gradient = TinyModel.download(kernels, model.parameters(), Role.GRADIENT);
     double[] values = TinyModel.download(kernels, model.parameters(), Role.VALUE);
 
-    // Central differences of step h err by h²f'''/6 + ε|f|/h. The second is 1e-9 for h = 1e-6, |f| ≈ 3. The
+    // Central differences of step h err by h²f'''/6 + ε|f|/h. The second is 1e-9 for h = 1e-6, |f|
+    // ≈ 3. The
     // first was 3e-7 for h = 4e-6 where a token with a short embedding is dropped: norms are steep.
     double h = 1e-6;
     int moved = 0;

@@ -41,7 +41,7 @@ import org.metier.model.checkpoint.Safetensors;
  * renamed, so that a checkpoint that can be seen is whole.
  */
 public final class Checkpoint {
-  static final int FORMAT_VERSION = 2;
+  static final int FORMAT_VERSION = 3;
   private static final String STATE = "state.json";
   private static final String METRICS = "metrics.json";
   private static final String MANIFEST = "manifest.json";
