@@ -1,7 +1,9 @@
 package org.metier.jobs;
 
 import java.io.PrintStream;
+import java.util.Locale;
 import org.metier.jobs.config.Settings;
+import org.metier.model.ModelConfig;
 import org.metier.train.MemoryEstimate;
 
 /** {@code metier estimate}: what a run would need, before anything is allocated. */
@@ -30,6 +32,14 @@ public final class EstimateJob implements Job {
     PrintStream out = context.out();
     out.printf("parameters        %,15d%n", estimate.parameters());
     out.printf("active per token  %,15d%n", estimate.activeParameters());
+    ModelConfig model = settings.model();
+    if (model.nullExperts() > 0) {
+      out.printf(
+          Locale.ROOT,
+          "experts per token %15.2f  of %d choices, by a balanced router; memory is for the most%n",
+          model.expertsPerToken(),
+          model.topK());
+    }
     out.printf("activations       %,11d MiB  per worker%n", estimate.activationBytes() >> 20);
     out.printf("a worker          %,11d MiB  heap%n", estimate.replicaBytes() >> 20);
     out.printf("the driver        %,11d MiB  heap%n", estimate.driverBytes() >> 20);

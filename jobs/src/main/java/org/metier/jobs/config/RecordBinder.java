@@ -164,7 +164,7 @@ public final class RecordBinder {
     }
     String text = text(value);
     try {
-      if (type == int.class) {
+      if (type == int.class || type == Integer.class) {
         return Integer.parseInt(text);
       } else if (type == long.class) {
         return Long.parseLong(text);
@@ -204,9 +204,11 @@ public final class RecordBinder {
   }
 
   private static String expectation(Class<?> type) {
-    if (type == int.class || type == long.class) {
-      return type == int.class ? "a whole number (32 bits)" : "a whole number (64 bits)";
-    } else if (type == double.class || type == Double.class) { // boxed in lists
+    if (type == int.class || type == Integer.class) { // boxed in lists
+      return "a whole number (32 bits)";
+    } else if (type == long.class) {
+      return "a whole number (64 bits)";
+    } else if (type == double.class || type == Double.class) {
       return "a number";
     } else if (type == boolean.class) {
       return "true or false";

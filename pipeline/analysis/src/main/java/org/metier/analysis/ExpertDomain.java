@@ -23,6 +23,7 @@ import org.apache.spark.sql.types.StructType;
  *     it; 0 for an expert without tokens
  * @param ciLow lower end of the 95 % interval of {@code share}, {@link SequenceBootstrap}
  * @param ciHigh upper end
+ * @param dropped tokens among N_ED that a capacity limit turned away
  */
 public record ExpertDomain(
     int layer,
@@ -34,7 +35,8 @@ public record ExpertDomain(
     double gateMass,
     double lift,
     double ciLow,
-    double ciHigh) {
+    double ciHigh,
+    long dropped) {
 
   public static final String TABLE = "expert_domain";
 
@@ -49,7 +51,8 @@ public record ExpertDomain(
           .add("gate_mass", DoubleType, false)
           .add("lift", DoubleType, false)
           .add("ci_low", DoubleType, false)
-          .add("ci_high", DoubleType, false);
+          .add("ci_high", DoubleType, false)
+          .add("dropped", LongType, false);
 
   static List<ExpertDomain> of(LayerRouting routing, AnalyzeConfig config) {
     SequenceBootstrap interval = SequenceBootstrap.of(routing, config.bootstraps(), config.seed());
@@ -72,7 +75,8 @@ public record ExpertDomain(
                 routing.domainGateMass[d][e],
                 expertTotals[e] == 0 ? 0 : share / marginal,
                 interval.low()[d][e],
-                interval.high()[d][e]));
+                interval.high()[d][e],
+                routing.dropped(d, e)));
       }
     }
     return rows;
@@ -80,7 +84,7 @@ public record ExpertDomain(
 
   Row toRow() {
     return RowFactory.create(
-        layer, expert, domain, tokens, frequency, share, gateMass, lift, ciLow, ciHigh);
+        layer, expert, domain, tokens, frequency, share, gateMass, lift, ciLow, ciHigh, dropped);
   }
 
   static ExpertDomain of(Row row) {
@@ -94,6 +98,7 @@ public record ExpertDomain(
         row.getDouble(6),
         row.getDouble(7),
         row.getDouble(8),
-        row.getDouble(9));
+        row.getDouble(9),
+        row.getLong(10));
   }
 }

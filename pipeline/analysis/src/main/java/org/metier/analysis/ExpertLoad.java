@@ -11,12 +11,13 @@ import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.types.StructType;
 
 /**
- * A row of {@code expert_load}: how much of the held-out text one expert of one layer handles.
+ * A row of {@code expert_load}: how much of the held-out text one expert of one layer handles. Null
+ * experts have the numbers after the others and no gate mass.
  *
  * @param tokens c_E
  * @param share c_E / Σ c; 1/E when the load is even
  * @param gateMass sum of the gate weights of these tokens
- * @param dropped tokens that a capacity limit turned away; always 0, the model has no such limit
+ * @param dropped tokens among them that a capacity limit turned away; 0 without such a limit
  */
 public record ExpertLoad(
     int layer, int expert, long tokens, double share, double gateMass, long dropped) {
@@ -38,12 +39,14 @@ public record ExpertLoad(
     List<ExpertLoad> rows = new ArrayList<>();
     for (int e = 0; e < routing.numExperts; e++) {
       double gateMass = 0;
+      long dropped = 0;
       for (int d = 0; d < routing.numDomains(); d++) {
         gateMass += routing.domainGateMass[d][e];
+        dropped += routing.dropped(d, e);
       }
       rows.add(
           new ExpertLoad(
-              routing.layer, e, expertTotals[e], expertTotals[e] / choices, gateMass, 0));
+              routing.layer, e, expertTotals[e], expertTotals[e] / choices, gateMass, dropped));
     }
     return rows;
   }

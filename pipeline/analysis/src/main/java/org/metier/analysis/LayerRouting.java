@@ -16,6 +16,9 @@ final class LayerRouting {
   final int layer;
   final int numExperts;
 
+  /** m of the E that are null experts, the last. */
+  final int nullExperts;
+
   /** k, experts per token. */
   final int topK;
 
@@ -37,6 +40,9 @@ final class LayerRouting {
   /** [D][E] gate weight, added up in the order of the sequences. */
   final double[][] domainGateMass;
 
+  /** [D][E - m] tokens that each expert turned away. */
+  final long[][] domainDropped;
+
   /** [D] tokens. */
   final long[] domainTokens;
 
@@ -48,12 +54,14 @@ final class LayerRouting {
     this.domains = domains;
     int segments = ordered.size();
     numExperts = ordered.get(0).expertTokens.length;
+    nullExperts = numExperts - ordered.get(0).dropped.length;
     topK = topK(layer, ordered.get(0));
     sequence = new long[segments];
     domain = new int[segments];
     expertTokens = new long[segments][];
     domainExpertTokens = new long[domains.length][numExperts];
     domainGateMass = new double[domains.length][numExperts];
+    domainDropped = new long[domains.length][numExperts - nullExperts];
     domainTokens = new long[domains.length];
     double scores = 0;
     long total = 0;
@@ -68,6 +76,7 @@ final class LayerRouting {
       total += segment.tokens;
       scores += segment.scoreSum;
       add(segment.expertTokens, domainExpertTokens[d]);
+      add(segment.dropped, domainDropped[d]);
       for (int e = 0; e < numExperts; e++) {
         domainGateMass[d][e] += segment.gateMass[e];
       }
@@ -111,6 +120,16 @@ final class LayerRouting {
     return totals;
   }
 
+  /** [E - m] tokens of each expert that computes, over all domains: what is to be even. */
+  long[] loads() {
+    return Arrays.copyOf(expertTotals(), numExperts - nullExperts);
+  }
+
+  /** Tokens of a domain that an expert turned away; none for a null. */
+  long dropped(int d, int e) {
+    return e < domainDropped[d].length ? domainDropped[d][e] : 0;
+  }
+
   /**
    * Whole arrays, since the JIT compiler uses vector instructions only where both indices agree.
    */
@@ -149,6 +168,11 @@ final class LayerRouting {
                   segment.expertTokens.length,
                   segment.gateMass.length,
                   numExperts));
+    }
+    if (segment.dropped.length != numExperts - nullExperts) {
+      throw new IllegalArgumentException(
+          "sequence_routing, %s: %d dropped, expected %d"
+              .formatted(at(layer, segment), segment.dropped.length, numExperts - nullExperts));
     }
     long routed = 0;
     for (long count : segment.expertTokens) {

@@ -12,7 +12,7 @@ import org.apache.spark.sql.types.StructType;
  * The row of {@code layer_summary} for one layer.
  *
  * @param tokens held-out tokens that were routed
- * @param numExperts E
+ * @param numExperts n, null experts left out, as in what is said of the load
  * @param topK k
  * @param mutualInformation I(domain; expert) in bits, {@link MutualInformation}
  * @param mutualInformationNormalised I / min(log2 E, H(domain)), in [0, 1]; 0 with one domain or
@@ -78,17 +78,17 @@ public record LayerSummary(
             Math.log(numExperts) / Math.log(2),
             MutualInformation.entropyBits(routing.domainTokens));
     LabelPermutation shuffled = LabelPermutation.of(routing, config.permutations(), config.seed());
-    LoadMetrics load = LoadMetrics.of(routing.expertTotals());
+    LoadMetrics load = LoadMetrics.of(routing.loads());
     double highest = 0;
     for (int d = 0; d < routing.numDomains(); d++) {
-      for (int e = 0; e < numExperts; e++) {
+      for (int e = 0; e < numExperts - routing.nullExperts; e++) {
         highest = Math.max(highest, routing.frequency(d, e));
       }
     }
     return new LayerSummary(
         routing.layer,
         routing.totalTokens,
-        numExperts,
+        numExperts - routing.nullExperts,
         routing.topK,
         information,
         bound > 0 ? information / bound : 0,

@@ -31,9 +31,11 @@ public final class RoutingSchema {
    *
    * <ul>
    *   <li>{@code tokens}: T, tokens of the segment
-   *   <li>{@code expert_tokens [E]}: tokens that each expert received; sums to k·T
+   *   <li>{@code expert_tokens [E]}: tokens that chose each expert, null experts last; sums to k·T
    *   <li>{@code gate_mass [E]}: sum of the gate weights with which it received them
    *   <li>{@code score_sum}: over the tokens, the softmax probability of the k chosen experts
+   *   <li>{@code dropped [n]}: tokens among {@code expert_tokens} that each expert's capacity
+   *       turned away, null experts left out: E - n is their number
    * </ul>
    */
   public static final StructType SEQUENCE_ROUTING =
@@ -44,7 +46,8 @@ public final class RoutingSchema {
           .add("tokens", LongType, false)
           .add("expert_tokens", createArrayType(LongType, false), false)
           .add("gate_mass", createArrayType(DoubleType, false), false)
-          .add("score_sum", DoubleType, false);
+          .add("score_sum", DoubleType, false)
+          .add("dropped", createArrayType(LongType, false), false);
 
   /**
    * One row per segment: {@code tokens}, the targets counted; {@code loss_sum}, their cross-entropy

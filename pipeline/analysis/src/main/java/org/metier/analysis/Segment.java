@@ -23,19 +23,24 @@ final class Segment implements Serializable {
 
   final double scoreSum;
 
+  /** [n] tokens that each expert turned away; null experts have none. */
+  final long[] dropped;
+
   Segment(
       long sequence,
       String domain,
       long tokens,
       long[] expertTokens,
       double[] gateMass,
-      double scoreSum) {
+      double scoreSum,
+      long[] dropped) {
     this.sequence = sequence;
     this.domain = domain;
     this.tokens = tokens;
     this.expertTokens = expertTokens;
     this.gateMass = gateMass;
     this.scoreSum = scoreSum;
+    this.dropped = dropped;
   }
 
   /** From a row in the order of {@link RoutingSchema#SEQUENCE_ROUTING}. */
@@ -50,7 +55,15 @@ final class Segment implements Serializable {
     for (int e = 0; e < gateMass.length; e++) {
       gateMass[e] = mass.get(e);
     }
+    List<Long> turnedAway = row.getList(row.fieldIndex("dropped"));
+    long[] dropped = turnedAway.stream().mapToLong(Long::longValue).toArray();
     return new Segment(
-        row.getLong(0), row.getString(1), row.getLong(3), expertTokens, gateMass, row.getDouble(6));
+        row.getLong(0),
+        row.getString(1),
+        row.getLong(3),
+        expertTokens,
+        gateMass,
+        row.getDouble(6),
+        dropped);
   }
 }

@@ -129,7 +129,8 @@ class AnalysisTest {
   @Test
   void segmentsPassThroughKryo() {
     SerializerInstance kryo = new KryoSerializer(new SparkConf()).newInstance();
-    Segment segment = new Segment(5, "css", 2, new long[] {2, 0}, new double[] {1.5, 0}, 1.5);
+    Segment segment =
+        new Segment(5, "css", 2, new long[] {2, 0}, new double[] {1.5, 0}, 1.5, new long[2]);
     var tag = ClassTag$.MODULE$.<Segment>apply(Segment.class);
     Segment back = kryo.deserialize(kryo.serialize(segment, tag), tag);
     assertThat(back).usingRecursiveComparison().isEqualTo(segment);

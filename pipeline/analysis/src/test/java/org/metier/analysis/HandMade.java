@@ -13,7 +13,13 @@ final class HandMade {
     double[] gateMass = Arrays.stream(expertTokens).asDoubleStream().toArray();
     segments.add(
         new Segment(
-            sequence, domain, tokens, expertTokens, gateMass, Arrays.stream(gateMass).sum()));
+            sequence,
+            domain,
+            tokens,
+            expertTokens,
+            gateMass,
+            Arrays.stream(gateMass).sum(),
+            new long[expertTokens.length]));
     return this;
   }
 

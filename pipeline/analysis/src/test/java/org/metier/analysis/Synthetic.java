@@ -73,7 +73,14 @@ record Synthetic(
       }
     }
     return RowFactory.create(
-        (long) sequence, domains.get(domain), layer, (long) tokens, counts, mass, scoreSum);
+        (long) sequence,
+        domains.get(domain),
+        layer,
+        (long) tokens,
+        counts,
+        mass,
+        scoreSum,
+        new long[experts]);
   }
 
   List<Row> losses() {

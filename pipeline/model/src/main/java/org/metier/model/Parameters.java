@@ -29,13 +29,13 @@ public final class Parameters {
       layout.matrix(attention(l, "k_proj"), c.numKvHeads() * c.headDim(), d);
       layout.matrix(attention(l, "v_proj"), c.numKvHeads() * c.headDim(), d);
       layout.matrix(attention(l, "o_proj"), d, c.numHeads() * c.headDim());
-      layout.matrix(router(l), c.numExperts(), d);
+      layout.matrix(router(l), c.routerColumns(), d);
       for (int e = 0; e < c.numExperts(); e++) {
-        layout.matrix(expert(l, e, "gate_proj"), c.expertSize(), d);
-        layout.matrix(expert(l, e, "up_proj"), c.expertSize(), d);
+        layout.matrix(expert(l, e, "gate_proj"), c.expertWidth(e), d);
+        layout.matrix(expert(l, e, "up_proj"), c.expertWidth(e), d);
       }
       for (int e = 0; e < c.numExperts(); e++) {
-        layout.matrix(expert(l, e, "down_proj"), d, c.expertSize());
+        layout.matrix(expert(l, e, "down_proj"), d, c.expertWidth(e));
       }
       layout.scale(layer(l, "input_layernorm.weight"), d);
       layout.scale(attention(l, "q_norm"), c.headDim());
@@ -72,11 +72,18 @@ public final class Parameters {
     return layout(c).size();
   }
 
-  /** Parameters that one token's forward pass touches, the embedding table left out. */
+  /**
+   * Parameters that one token's forward pass touches, the embedding table left out; with null
+   * experts or experts of several widths on average over the tokens of a balanced router, before
+   * any capacity.
+   */
   public static long active(ModelConfig c) {
-    long idleExperts = (long) c.numLayers() * (c.numExperts() - c.topK());
-    long perExpert = 3L * c.hiddenSize() * c.expertSize();
-    return total(c) - idleExperts * perExpert - (long) c.vocabSize() * c.hiddenSize();
+    long ofExperts = 0; // of one layer
+    for (int e = 0; e < c.numExperts(); e++) {
+      ofExperts += 3L * c.hiddenSize() * c.expertWidth(e);
+    }
+    long touched = Math.round(c.numLayers() * ofExperts * c.expertsPerToken() / c.numExperts());
+    return total(c) - c.numLayers() * ofExperts + touched - (long) c.vocabSize() * c.hiddenSize();
   }
 
   /** {@code model.layers.L.NAME}. */

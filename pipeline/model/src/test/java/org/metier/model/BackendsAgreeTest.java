@@ -11,8 +11,10 @@ import java.util.concurrent.Future;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.metier.engine.kernel.DropPolicy;
 import org.metier.engine.kernel.Kernels;
 import org.metier.engine.kernel.Precision;
+import org.metier.engine.kernel.RouterScoring;
 import org.metier.engine.kernel.cpu.CpuKernels;
 import org.metier.engine.kernel.nd4j.Nd4jRuntime;
 import org.metier.engine.kernel.reference.ReferenceKernels;
@@ -35,6 +37,29 @@ class BackendsAgreeTest {
   private static final ModelConfig TINY =
       new ModelConfig(4096, 128, 4, 4, 2, 32, 16, 2, 128, 256, true, 10_000, 1e-6, 0.02);
 
+  /** With null experts, a capacity that binds and experts of three widths in four groups. */
+  private static final ModelConfig SPARSE =
+      new ModelConfig(
+          300,
+          48,
+          2,
+          4,
+          2,
+          16,
+          8,
+          4,
+          40,
+          33,
+          true,
+          10_000,
+          1e-6,
+          0.02,
+          RouterScoring.SOFTMAX,
+          5,
+          0.9,
+          DropPolicy.PROBABILITY,
+          List.of(40, 40, 24, 24, 24, 57, 40, 40));
+
   private record Step(double loss, double[] gradients) {}
 
   @ParameterizedTest
@@ -42,6 +67,15 @@ class BackendsAgreeTest {
   void lossAndGradientsOfTheCpuBackendAreTheReference(int threads) {
     assertAgree(
         ODD, step(new ReferenceKernels(), ODD), step(new CpuKernels(threads), ODD), TOLERANCE);
+  }
+
+  @Test
+  void theyAgreeOnNullsCapacityAndWidths() {
+    Step reference = step(new ReferenceKernels(), SPARSE);
+    assertAgree(SPARSE, reference, step(new CpuKernels(2), SPARSE), TOLERANCE);
+    assertAgree(
+        SPARSE, reference, step(Nd4jRuntime.open(Precision.DOUBLE, 2), SPARSE), DOUBLE_TOLERANCE);
+    assertAgree(SPARSE, reference, step(Nd4jRuntime.open(Precision.FLOAT, 2), SPARSE), TOLERANCE);
   }
 
   @Test

@@ -1,7 +1,10 @@
 package org.metier.model;
 
+import java.util.List;
 import java.util.Random;
+import org.metier.engine.kernel.DropPolicy;
 import org.metier.engine.kernel.Kernels;
+import org.metier.engine.kernel.RouterScoring;
 import org.metier.engine.tensor.FlatParameters;
 import org.metier.engine.tensor.FlatParameters.Role;
 
@@ -12,6 +15,31 @@ public final class TinyModel {
   /** Odd sizes throughout, grouped heads, two layers. */
   public static ModelConfig config() {
     return new ModelConfig(13, 6, 2, 4, 2, 4, 5, 2, 7, 9, true, 10_000, 1e-6, 0.4);
+  }
+
+  /** The same with null experts, a capacity and experts of several widths. */
+  public static ModelConfig config(
+      int topK, int nulls, double factor, DropPolicy policy, Integer... widths) {
+    return new ModelConfig(
+        13,
+        6,
+        2,
+        4,
+        2,
+        4,
+        5,
+        topK,
+        7,
+        9,
+        true,
+        10_000,
+        1e-6,
+        0.4,
+        RouterScoring.SOFTMAX,
+        nulls,
+        factor,
+        policy,
+        List.of(widths));
   }
 
   /** Two packed sequences with a document boundary in each and two targets that do not count. */
@@ -50,7 +78,7 @@ public final class TinyModel {
   /** [L][E] arbitrary gradients with respect to mean probabilities. */
   public static double[][] balanceGradients(ModelConfig c, long seed) {
     Random random = new Random(seed);
-    double[][] gradients = new double[c.numLayers()][c.numExperts()];
+    double[][] gradients = new double[c.numLayers()][c.routerColumns()];
     for (double[] layer : gradients) {
       for (int e = 0; e < layer.length; e++) {
         layer[e] = random.nextGaussian();

@@ -73,7 +73,7 @@ final class Balancing {
   }
 
   private static double[][] copy(double[][] bias, ModelConfig m) {
-    double[][] copy = new double[m.numLayers()][m.numExperts()];
+    double[][] copy = new double[m.numLayers()][m.routerColumns()];
     for (int l = 0; l < bias.length; l++) {
       System.arraycopy(bias[l], 0, copy[l], 0, copy[l].length);
     }
@@ -128,7 +128,7 @@ final class Balancing {
     probabilities = download(probabilities, model.probabilities(layer));
     return new RouterTokens(
         model.routing(layer).tokens(),
-        m.numExperts(),
+        m.routerColumns(),
         m.topK(),
         m.router().activation() == Activation.SIGMOID,
         logits,

@@ -71,7 +71,7 @@ record EvaluatedSequences(List<Row> routing, List<Row> loss, List<Row> targets)
       this.targets = new long[plan.manifest().domains().size()][plan.model().vocabSize()];
       int tokens = plan.train().batchSequences() * plan.model().sequenceLength();
       this.gates = new float[tokens * plan.model().topK()];
-      this.probabilities = new float[tokens * plan.model().numExperts()];
+      this.probabilities = new float[tokens * plan.model().routerColumns()];
     }
 
     void add(long first, List<TokenSequence> sequences) {
@@ -113,14 +113,19 @@ record EvaluatedSequences(List<Row> routing, List<Row> loss, List<Row> targets)
       int k = r.topK();
       TreeMap<Integer, Counts> byDomain = new TreeMap<>();
       for (int t = 0; t < s.documentStart().length; t++) {
-        Counts counts =
-            byDomain.computeIfAbsent((int) s.domains()[t], d -> new Counts(r.numExperts()));
+        Counts counts = byDomain.computeIfAbsent((int) s.domains()[t], d -> new Counts(r));
         counts.tokens++;
         for (int slot = (offset + t) * k; slot < (offset + t + 1) * k; slot++) {
           int expert = r.expertOfSlot[slot];
           counts.expertTokens[expert]++;
-          counts.gateMass[expert] += gates[slot];
-          counts.scoreSum += probabilities[(offset + t) * r.numExperts() + expert];
+          if (r.isDropped(slot)) {
+            counts.dropped[expert]++;
+          } else {
+            counts.gateMass[expert] += gates[slot];
+          }
+          if (expert < r.numExperts()) {
+            counts.scoreSum += probabilities[(offset + t) * r.columns() + expert];
+          }
         }
       }
       byDomain.forEach(
@@ -133,7 +138,8 @@ record EvaluatedSequences(List<Row> routing, List<Row> loss, List<Row> targets)
                       counts.tokens,
                       counts.expertTokens,
                       counts.gateMass,
-                      counts.scoreSum)));
+                      counts.scoreSum,
+                      counts.dropped)));
     }
 
     private String domainName(int domain) {
@@ -157,12 +163,14 @@ record EvaluatedSequences(List<Row> routing, List<Row> loss, List<Row> targets)
   private static final class Counts {
     private final long[] expertTokens;
     private final double[] gateMass;
+    private final long[] dropped;
     private long tokens;
     private double scoreSum;
 
-    Counts(int numExperts) {
-      this.expertTokens = new long[numExperts];
-      this.gateMass = new double[numExperts];
+    Counts(Routing routing) {
+      this.expertTokens = new long[routing.columns()];
+      this.gateMass = new double[routing.columns()];
+      this.dropped = new long[routing.numExperts()];
     }
   }
 }

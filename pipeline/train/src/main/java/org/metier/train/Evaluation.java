@@ -40,7 +40,8 @@ public final class Evaluation implements AutoCloseable {
           .add("tokens", "long", false)
           .add("expert_tokens", DataTypes.createArrayType(DataTypes.LongType, false), false)
           .add("gate_mass", DataTypes.createArrayType(DataTypes.DoubleType, false), false)
-          .add("score_sum", "double", false);
+          .add("score_sum", "double", false)
+          .add("dropped", DataTypes.createArrayType(DataTypes.LongType, false), false);
 
   private static final StructType LOSS =
       new StructType()
@@ -145,7 +146,11 @@ public final class Evaluation implements AutoCloseable {
     }
   }
 
-  /** Columns sequence, domain, layer, tokens, expert_tokens[E], gate_mass[E], score_sum. */
+  /**
+   * Columns sequence, domain, layer, tokens, expert_tokens[n + m], gate_mass[n + m], score_sum,
+   * dropped[n]: experts, then null experts; of the tokens that chose an expert, how many a capacity
+   * turned away.
+   */
   public Dataset<Row> sequenceRouting() {
     return spark.createDataFrame(evaluated.flatMap(e -> rows(e.routing())), ROUTING);
   }

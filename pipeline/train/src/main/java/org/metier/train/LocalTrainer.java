@@ -9,6 +9,7 @@ import org.metier.model.ModelConfig;
 import org.metier.model.TransformerLm;
 import org.metier.model.balance.AuxiliaryLoss;
 import org.metier.model.balance.BalanceStrategy;
+import org.metier.model.balance.Frequencies;
 import org.metier.model.optim.AdamW;
 import org.metier.model.optim.DecayRange;
 import org.metier.model.optim.LearningRateSchedule;
@@ -31,6 +32,7 @@ final class LocalTrainer {
   private final FiniteGuard guard = new FiniteGuard();
   private final long[][] counts;
   private final double[][] gateMass;
+  private final ExpertWork work;
   private double[] probabilities = new double[0];
   private long tokens;
   private int steps;
@@ -73,8 +75,9 @@ final class LocalTrainer {
     this.decay = DecayRange.of(model.parameters().layout(), o::decays);
     this.schedule = config.schedule();
     this.recent = new RecentCounts(config.balance().recentBatches());
-    this.counts = new long[m.numLayers()][m.numExperts()];
+    this.counts = new long[m.numLayers()][m.routerColumns()];
     this.gateMass = new double[m.numLayers()][m.numExperts()];
+    this.work = ExpertWork.none(m);
   }
 
   /**
@@ -88,7 +91,7 @@ final class LocalTrainer {
     int stepTokens = microBatches.stream().mapToInt(Batch::tokens).sum();
     int counted = microBatches.stream().mapToInt(Batch::countedTargets).sum();
     model.clearGradients();
-    loads.beginStep(counts.length, counts[0].length);
+    loads.beginStep(counts.length, model.config().numExperts());
     frequencySync.beginStep(step);
     if (microBatches.size() > 1 && frequencySync.looksAhead()) {
       frequencySync.wholeStep(route(microBatches, step));
@@ -103,7 +106,7 @@ final class LocalTrainer {
       balancing.beginBatch(step, a);
       loss += model.forward(batch, counted);
       Selections selections = selections(batch);
-      frequencies[a] = frequencySync.frequencies(selections);
+      frequencies[a] = averageNulls(frequencySync.frequencies(selections));
       record(batch, selections.counts(), frequencies[a], share);
       balancing.addLoss(backward(batch, frequencies[a], share));
     }
@@ -136,9 +139,23 @@ final class LocalTrainer {
         loads.steps(),
         recent.toArray(),
         gateMass,
+        work,
         guard.refusal(),
         computeSeconds,
         balancing.report());
+  }
+
+  /** Null experts are balanced as a group, each layer by itself. */
+  private double[][] averageNulls(double[][] frequencies) {
+    ModelConfig m = model.config();
+    if (m.nullExperts() == 0) {
+      return frequencies;
+    }
+    double[][] averaged = new double[frequencies.length][];
+    for (int l = 0; l < frequencies.length; l++) {
+      averaged[l] = Frequencies.averageNulls(frequencies[l], m.numExperts(), m.nullExperts());
+    }
+    return averaged;
   }
 
   /** The step's gradient at other parameters: f stays, and nothing is counted a second time. */
@@ -206,7 +223,7 @@ final class LocalTrainer {
 
   private double[] sums(int layer, int runs) {
     Tensor ofTokens = model.probabilities(layer);
-    int experts = model.config().numExperts();
+    int experts = model.config().routerColumns();
     int tokensOfRun = ofTokens.rows() / runs;
     if (probabilities.length < ofTokens.size()) {
       probabilities = new double[ofTokens.size()];
@@ -230,7 +247,7 @@ final class LocalTrainer {
 
   /** Of one micro-batch, whose routing the model still holds. */
   private void record(Batch batch, long[][] batchCounts, double[][] frequencies, double share) {
-    loads.add(batchCounts);
+    loads.add(work.ofExperts(batchCounts));
     recent.add(batchCounts);
     add(counts, batchCounts);
     int layers = batchCounts.length;
@@ -239,9 +256,10 @@ final class LocalTrainer {
       double plain = signal(UNWEIGHTED, l, frequencies[l], batch.tokens()).loss();
       balanceLoss += plain * share / layers;
       zLoss += routing.squaredLogSumExp / batch.tokens() * share / layers;
-      for (int e = 0; e < batchCounts[l].length; e++) {
+      for (int e = 0; e < routing.numExperts(); e++) {
         gateMass[l][e] += routing.gateMass[e];
       }
+      work.add(l, routing);
     }
   }
 

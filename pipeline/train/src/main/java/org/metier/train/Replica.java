@@ -185,7 +185,7 @@ final class Replica implements AutoCloseable {
    */
   double[] losses(List<TokenSequence> sequences, double[][] bias) {
     ModelConfig m = plan.model();
-    model.selectionBias(bias.length == 0 ? new double[m.numLayers()][m.numExperts()] : bias);
+    model.selectionBias(bias.length == 0 ? new double[m.numLayers()][m.routerColumns()] : bias);
     model.evaluate(PackedBatch.of(sequences, plan.model().sequenceLength()));
     return model.losses();
   }

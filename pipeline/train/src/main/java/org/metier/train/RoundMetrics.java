@@ -14,9 +14,10 @@ import java.util.Collection;
  * @param zLoss mean z-loss before its coefficient
  * @param gradientNorm mean norm before clipping
  * @param maxViolation mean MaxVio of a micro-batch
- * @param globalMaxViolation MaxVio of the whole round's counts, mean over layers
- * @param expertTokens [L][E] selections over all workers
- * @param gateMass [L][E] gate weight over all workers
+ * @param globalMaxViolation MaxVio of the whole round's counts, nulls left out, mean over layers
+ * @param expertTokens [L][n + m] selections over all workers, nulls included
+ * @param gateMass [L][n] gate weight over all workers
+ * @param work what became of the selections, over all workers
  * @param violations MaxVio of micro-batches and of global batches, over the round
  * @param balancing what the balancing method did
  */
@@ -38,6 +39,7 @@ public record RoundMetrics(
     double secondsCheckpoint,
     long[][] expertTokens,
     double[][] gateMass,
+    ExpertWork work,
     MaxViolations violations,
     BalancingMetrics balancing)
     implements Serializable {
@@ -55,7 +57,8 @@ public record RoundMetrics(
     int layers = first.counts().length;
     int experts = first.counts()[0].length;
     long[][] expertTokens = new long[layers][experts];
-    double[][] gateMass = new double[layers][experts];
+    double[][] gateMass = new double[layers][first.gateMass()[0].length];
+    ExpertWork work = ExpertWork.of(reports);
     long tokens = 0;
     double loss = 0;
     double balance = 0;
@@ -70,6 +73,8 @@ public record RoundMetrics(
       for (int l = 0; l < layers; l++) {
         for (int e = 0; e < experts; e++) {
           expertTokens[l][e] += report.counts()[l][e];
+        }
+        for (int e = 0; e < gateMass[l].length; e++) {
           gateMass[l][e] += report.gateMass()[l][e];
         }
       }
@@ -85,7 +90,7 @@ public record RoundMetrics(
         learningRate,
         norm,
         violations.microBatch().mean(),
-        MaxViolations.meanOverLayers(expertTokens),
+        MaxViolations.meanOverLayers(work.ofExperts(expertTokens)),
         tokens / seconds.total(),
         seconds.broadcast(),
         seconds.compute(),
@@ -93,6 +98,7 @@ public record RoundMetrics(
         0,
         expertTokens,
         gateMass,
+        work,
         violations,
         BalancingMetrics.of(reports));
   }
@@ -116,6 +122,7 @@ public record RoundMetrics(
         seconds,
         expertTokens,
         gateMass,
+        work,
         violations,
         balancing);
   }

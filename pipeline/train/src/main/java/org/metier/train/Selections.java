@@ -26,8 +26,9 @@ final class Selections {
     return layers[0].tokens();
   }
 
+  /** Of the router, null experts included. */
   int experts() {
-    return layers[0].numExperts();
+    return layers[0].columns();
   }
 
   /** [L][E] selections of the whole micro-batch. */

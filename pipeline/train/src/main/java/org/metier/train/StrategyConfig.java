@@ -142,6 +142,10 @@ public final class StrategyConfig {
         "train.balance.latency.latencies has %d entries, model.numExperts is %d",
         latencies,
         model.numExperts());
+    require(
+        !kinds(b).contains(Kind.LATENCY) || model.nullExperts() == 0,
+        "train.balance.latency knows no model.nullExperts (%d): nulls take no time",
+        model.nullExperts());
   }
 
   /**

@@ -12,10 +12,13 @@ import org.apache.spark.sql.types.StructType;
 import org.metier.model.balance.Frequencies;
 
 /**
- * {@code train_metrics} (a row per round) and {@code train_expert_load} (a row per round, layer and
- * expert) as one Parquet file each per run, replaced whole at every checkpoint, and {@code
- * validation} (a row per validation and domain), replaced whole at every validation: a reader
- * always sees a complete table and never a forest of small files.
+ * {@code train_metrics} (a row per round), {@code train_expert_load} (a row per round, layer and
+ * expert, null experts last, with the choices of it and how many of them a capacity dropped) and
+ * {@code train_experts_per_token} (a row per round, layer and number of experts that computed a
+ * token; choices of nulls and dropped ones do not count) as one Parquet file each per run, replaced
+ * whole at every checkpoint, and {@code validation} (a row per validation and domain), replaced
+ * whole at every validation: a reader always sees a complete table and never a forest of small
+ * files.
  */
 final class TrainTables {
   private static final StructType METRICS =
@@ -40,6 +43,8 @@ final class TrainTables {
           .add("seconds_compute", "double", false)
           .add("seconds_reduce", "double", false)
           .add("seconds_checkpoint", "double", false)
+          .add("experts_per_token", "double", false)
+          .add("dropped_share", "double", false)
           .add("strategy_loss", "double", false)
           .add("bias_largest", "double", true)
           .add("dual", "double", true)
@@ -58,6 +63,13 @@ final class TrainTables {
           .add("share", "double", false)
           .add("gate_mass", "double", false)
           .add("dropped", "long", false);
+
+  private static final StructType EXPERTS_PER_TOKEN =
+      new StructType()
+          .add("round", "long", false)
+          .add("layer", "integer", false)
+          .add("experts", "integer", false)
+          .add("tokens", "long", false);
 
   private static final StructType VALIDATION =
       new StructType()
@@ -79,19 +91,32 @@ final class TrainTables {
     spark.sparkContext().setJobDescription("metier training tables");
     List<Row> metrics = new ArrayList<>();
     List<Row> load = new ArrayList<>();
+    List<Row> expertsPerToken = new ArrayList<>();
     for (RoundMetrics m : history) {
       metrics.add(metricsRow(m));
       for (int l = 0; l < m.expertTokens().length; l++) {
-        double[] share = Frequencies.of(m.expertTokens()[l]);
-        for (int e = 0; e < share.length; e++) {
-          load.add(
-              RowFactory.create(
-                  m.round(), l, e, m.expertTokens()[l][e], share[e], m.gateMass()[l][e], 0L));
+        loadRows(m, l, load);
+        long[] tokens = m.work().tokensByExperts()[l];
+        for (int experts = 0; experts < tokens.length; experts++) {
+          expertsPerToken.add(RowFactory.create(m.round(), l, experts, tokens[experts]));
         }
       }
     }
     replace("train_metrics", runId, metrics, METRICS);
     replace("train_expert_load", runId, load, LOAD);
+    replace("train_experts_per_token", runId, expertsPerToken, EXPERTS_PER_TOKEN);
+  }
+
+  private static void loadRows(RoundMetrics m, int l, List<Row> rows) {
+    double[] share = Frequencies.of(m.expertTokens()[l]);
+    int experts = m.gateMass()[l].length;
+    for (int e = 0; e < share.length; e++) {
+      boolean isNull = e >= experts;
+      double gateMass = isNull ? 0 : m.gateMass()[l][e];
+      long dropped = isNull ? 0 : m.work().dropped()[l][e];
+      rows.add(
+          RowFactory.create(m.round(), l, e, m.expertTokens()[l][e], share[e], gateMass, dropped));
+    }
   }
 
   void writeValidations(String runId, List<Validation.Result> validations) throws IOException {
@@ -129,6 +154,8 @@ final class TrainTables {
         m.secondsCompute(),
         m.secondsReduce(),
         m.secondsCheckpoint(),
+        m.work().expertsPerToken(),
+        m.work().droppedShare(),
         m.balancing().loss(),
         m.balancing().biasLargest(),
         m.balancing().dual(),

@@ -110,6 +110,7 @@ public final class Training {
     JavaSparkContext context = JavaSparkContext.fromSparkContext(spark.sparkContext());
     Optional<Validation> validation =
         config.validateEvery() > 0 ? Optional.of(new Validation(context, plan)) : Optional.empty();
+    allNullRouting().ifPresent(listener::notice);
     listener.started(state.round(), config);
     try (var averaging = new ParameterAveraging(context, plan, run.newestCheckpoint())) {
       while (!finished(state, history)) {
@@ -120,6 +121,16 @@ public final class Training {
     }
     stop(state, history).ifPresent(listener::notice);
     return new Result(run.checkpoint(state.round()), true, history.rounds());
+  }
+
+  /** A warning if the router may choose nothing but null experts for a token. */
+  private Optional<String> allNullRouting() {
+    return model.nullExperts() < model.topK()
+        ? Optional.empty()
+        : Optional.of(
+            "model.topK (%d) does not exceed model.nullExperts (%d): a token may choose nulls alone,"
+                    .formatted(model.topK(), model.nullExperts())
+                + " and then passes by the layer");
   }
 
   private TrainState round(

@@ -14,10 +14,11 @@ import java.io.Serializable;
  * @param zLoss mean over steps and layers of mean_t logsumexp², before its coefficient
  * @param gradientNorm mean over steps of the gradient's norm before clipping
  * @param batchMaxViolation MaxVio of its micro-batches
- * @param counts [L][E] selections in this round
- * @param stepCounts [H][L][E] selections in each step; 4·H·L·E bytes on their way to the driver
- * @param recentCounts [≤n][L][E] selections of the most recent micro-batches, oldest first
- * @param gateMass [L][E] gate weight in this round
+ * @param counts [L][n + m] selections in this round, nulls included
+ * @param stepCounts [H][L][n] selections in each step; 4·H·L·n bytes on their way to the driver
+ * @param recentCounts [≤n][L][n + m] selections of the most recent micro-batches, oldest first
+ * @param gateMass [L][n] gate weight in this round
+ * @param work what became of the choices
  * @param refusal empty, or what was NaN or infinite, and in which step: the worker then contributes
  *     nothing but this report
  * @param computeSeconds time in the steps
@@ -36,6 +37,7 @@ public record WorkerReport(
     int[][][] stepCounts,
     long[][][] recentCounts,
     double[][] gateMass,
+    ExpertWork work,
     String refusal,
     double computeSeconds,
     Balancing.Report balancing)

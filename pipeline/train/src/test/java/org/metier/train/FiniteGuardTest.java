@@ -121,6 +121,7 @@ class FiniteGuardTest {
         r.stepCounts(),
         r.recentCounts(),
         r.gateMass(),
+        r.work(),
         refusal,
         r.computeSeconds(),
         r.balancing());

@@ -291,6 +291,7 @@ final class TrainFixture {
         loads.steps(),
         recent,
         gateMass,
+        ExpertWork.none(counts.length, counts[0].length, 1),
         "",
         1,
         Balancing.Report.of(0));

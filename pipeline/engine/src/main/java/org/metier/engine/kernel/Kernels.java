@@ -9,12 +9,12 @@ import org.metier.engine.tensor.Tensor;
  * thread-safe.
  *
  * <p>Conventions. Destinations come first. Matrices are row-major; weights are {@code [out, in]}
- * and applied as {@code x wᵀ}. T is the number of tokens (rows), d the model width, E experts, k =
- * topK, R = T·k dispatched rows. Forward ops and gradients with respect to activations
- * <b>overwrite</b> their destination unless the text says that they add; gradients with respect to
- * <b>weights always add</b>, so that micro-batches accumulate. Destinations never overlap sources.
- * Every sum runs in an order that depends only on the shapes and the thread count: same input, same
- * bits.
+ * and applied as {@code x wᵀ}. T is the number of tokens (rows), d the model width, n experts, m
+ * null experts, E = n + m, k = topK, R = T·k dispatched rows, fewer where nulls are chosen or a
+ * capacity drops. Forward ops and gradients with respect to activations <b>overwrite</b> their
+ * destination unless the text says that they add; gradients with respect to <b>weights always
+ * add</b>, so that micro-batches accumulate. Destinations never overlap sources. Every sum runs in
+ * an order that depends only on the shapes and the thread count: same input, same bits.
  *
  * <p>Token ids, targets and routing indices are host arrays; their content beyond the rows of the
  * tensors is ignored.
@@ -168,9 +168,13 @@ public interface Kernels extends AutoCloseable {
    * score is, and how logits become probabilities and gates, {@link Routing#scoring} says; what
    * follows is of a softmax.
    *
+   * <p>Null experts (AdaMoE, arXiv 2406.13233) are the last m columns: they take part in the
+   * softmax and in the choice, get a gate of 0 and have no row. What the routing's capacity drops
+   * loses its row and keeps its gate, so that the others' gates do not change.
+   *
    * @param probabilities [T, E]
-   * @param gates [T, k] weights of the chosen experts: their probabilities, divided by their sum if
-   *     {@code normalize}
+   * @param gates [T, k] weights of the chosen experts: their probabilities, divided by their sum
+   *     over the chosen that are no nulls if {@code normalize}; all 0 where only nulls were chosen
    * @param logits [T, E]
    * @param selectionBias [E] on the host, in the units of the score
    */
@@ -190,7 +194,7 @@ public interface Kernels extends AutoCloseable {
    * z-loss has the softmax's form times {@code 1 - s_e}.
    *
    * @param dLogits [T, E], overwritten
-   * @param dGates [T, k]
+   * @param dGates [T, k]; not read where the choice is a null
    * @param meanProbabilityGradient [S·E] on the host: dLoss/dP_s,e; S divides T
    * @param zLossCoefficient c
    */
@@ -210,8 +214,9 @@ public interface Kernels extends AutoCloseable {
   /**
    * Every token's chosen experts: {@code out[t] = residual[t] + Σ_j gates[t, j] · down_e (silu(g) ⊙
    * u)} with e the j-th expert of t and {@code [g | u] = gateUp_e x[t]}. From tokens to tokens in
-   * one op, so that a backend may keep an expert's rows in its fastest memory all the way; an
-   * expert without rows costs nothing.
+   * one op, so that a backend may keep an expert's rows in its fastest memory all the way. A choice
+   * without a row (a null expert, a dropped token) contributes nothing and costs nothing, nor does
+   * an expert without rows; its gate is not read.
    *
    * @param out [T, d]
    * @param gateUp [R, 2f] in dispatched order, kept for the backward pass
@@ -219,8 +224,8 @@ public interface Kernels extends AutoCloseable {
    * @param residual [T, d]
    * @param x [T, d]
    * @param gates [T, k]
-   * @param gateUpWeight [E, 2f, d]
-   * @param downWeight [E, d, f]
+   * @param gateUpWeight [n, 2f, d]
+   * @param downWeight [n, d, f]
    */
   void experts(
       Tensor out,
@@ -234,8 +239,9 @@ public interface Kernels extends AutoCloseable {
       Routing routing);
 
   /**
-   * Overwrites {@code dX} [T, d] and {@code dGates} [T, k], adds to the weights' gradients; the
-   * residual's gradient is {@code dOut} itself and left to the caller.
+   * Overwrites {@code dX} [T, d] and {@code dGates} [T, k], with 0 where a choice or a token has no
+   * row, adds to the weights' gradients; the residual's gradient is {@code dOut} itself and left to
+   * the caller.
    */
   void expertsBackward(
       Tensor dX,

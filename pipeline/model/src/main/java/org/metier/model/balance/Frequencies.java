@@ -44,6 +44,26 @@ public final class Frequencies {
   }
 
   /**
+   * f̃ of AdaMoE (arXiv 2406.13233, Eq. 6): every null expert has the mean frequency of all of
+   * them, so that nulls are balanced as a group against the experts and not against each other.
+   *
+   * @param frequency [S·(n + m)] of S runs
+   * @param experts n
+   * @param nulls m, at least 1
+   */
+  public static double[] averageNulls(double[] frequency, int experts, int nulls) {
+    double[] averaged = frequency.clone();
+    for (int first = experts; first < averaged.length; first += experts + nulls) {
+      double sum = 0;
+      for (int e = first; e < first + nulls; e++) {
+        sum += frequency[e];
+      }
+      Arrays.fill(averaged, first, first + nulls, sum / nulls);
+    }
+    return averaged;
+  }
+
+  /**
    * The last round's global frequencies moved by the drift that one worker has seen since: {@code
    * normalise(max(0, global + now - then))}. If workers see one mixture, {@code now} cancels the
    * staleness; if each sees domains of its own, {@code then} cancels the worker's bias.

@@ -2,6 +2,7 @@ package org.metier.model.checkpoint;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.util.Locale;
 import org.metier.engine.kernel.RouterScoring;
 import org.metier.model.ModelConfig;
 
@@ -41,6 +42,24 @@ public final class HuggingFaceConfig {
     json.put("tie_word_embeddings", false);
     json.put("use_sliding_window", false);
     json.put("torch_dtype", "float32");
+    ourOwn(json, c);
     return json;
+  }
+
+  /**
+   * What Qwen3-MoE has no words for. With null experts ({@code mlp.gate.weight} is [n + m, d]) or
+   * experts of several widths that library refuses the shapes; a capacity it would not know of.
+   */
+  private static void ourOwn(ObjectNode json, ModelConfig c) {
+    if (c.nullExperts() > 0) {
+      json.put("num_null_experts", c.nullExperts());
+    }
+    if (c.capacity().limited()) {
+      json.put("expert_capacity_factor", c.capacityFactor());
+      json.put("expert_drop_policy", c.dropPolicy().name().toLowerCase(Locale.ROOT));
+    }
+    if (!c.expertWidths().isEmpty()) {
+      c.expertWidths().forEach(json.putArray("moe_intermediate_sizes")::add);
+    }
   }
 }

@@ -1,5 +1,6 @@
 package org.metier.model.moe;
 
+import java.util.List;
 import org.metier.engine.kernel.Kernels;
 import org.metier.engine.kernel.Routing;
 import org.metier.engine.tensor.FlatParameters;
@@ -11,16 +12,16 @@ import org.metier.model.layer.Parameter;
 
 /**
  * The mixture-of-experts half of a decoder block: {@code out = x + Σ_j gate_j · expert_j(norm(x))}
- * over the k experts that the router chose. Dropless: every chosen expert computes every token that
- * was sent to it.
+ * over the k experts that the router chose. Every chosen expert computes every token that was sent
+ * to it, but for what {@code model.nullExperts} and {@code model.capacityFactor} take away: a token
+ * whose choices are all nulls or dropped passes by the layer.
  */
 public final class MoeLayer {
   private final Kernels kernels;
   private final ModelConfig config;
   private final Parameter norm;
   private final Parameter router;
-  private final Parameter gateUp;
-  private final Parameter down;
+  private final List<ExpertGroup> groups;
   private final Saved saved;
   private final Scratch scratch;
   private final Routing routing;
@@ -36,7 +37,8 @@ public final class MoeLayer {
    * @param logits [T, E]
    * @param probabilities [T, E]
    * @param gates [T, k]
-   * @param gateUp [R, 2f] with R = T·k
+   * @param gateUp [R, 2f] of each group of experts, one after the other; room for the most that any
+   *     choice of T tokens may need
    */
   public record Saved(
       Tensor normed,
@@ -47,14 +49,13 @@ public final class MoeLayer {
       Tensor gateUp) {
     /** Takes the tensors for up to {@code tokens} tokens. */
     public static Saved take(Workspace w, ModelConfig c, int tokens) {
-      int rows = Math.multiplyExact(tokens, c.topK());
       return new Saved(
           w.take(tokens, c.hiddenSize()),
           w.take(tokens),
-          w.take(tokens, c.numExperts()),
-          w.take(tokens, c.numExperts()),
+          w.take(tokens, c.routerColumns()),
+          w.take(tokens, c.routerColumns()),
           w.take(tokens, c.topK()),
-          w.take(rows, 2 * c.expertSize()));
+          w.take(tokens, ExpertGroup.gateUpOfToken(c)));
     }
 
     /** The same memory but for what the router leaves, which statistics read after the pass. */
@@ -62,8 +63,8 @@ public final class MoeLayer {
       return new Saved(
           normed,
           inverseRms,
-          w.take(tokens, c.numExperts()),
-          w.take(tokens, c.numExperts()),
+          w.take(tokens, c.routerColumns()),
+          w.take(tokens, c.routerColumns()),
           w.take(tokens, c.topK()),
           gateUp);
     }
@@ -77,17 +78,29 @@ public final class MoeLayer {
    * @param gates gradient [T, k]
    * @param experts [R, d], the experts' working memory, and that of the router's noisy input
    * @param tokens gradient [T, E] of losses over single tokens
+   * @param partNormed gradient [T, d] of one group of experts; nothing where there is but one
+   * @param partGates gradient [T, k], likewise
    */
-  public record Scratch(Tensor normed, Tensor logits, Tensor gates, Tensor experts, Tensor tokens) {
+  public record Scratch(
+      Tensor normed,
+      Tensor logits,
+      Tensor gates,
+      Tensor experts,
+      Tensor tokens,
+      Tensor partNormed,
+      Tensor partGates) {
     /** Takes the tensors for up to {@code tokens} tokens. */
     public static Scratch take(Workspace w, ModelConfig c, int tokens) {
-      int rows = Math.multiplyExact(tokens, c.topK());
+      int rows = Math.multiplyExact(tokens, Math.min(c.topK(), c.numExperts()));
+      int ofPart = c.expertWidths().isEmpty() ? 0 : tokens;
       return new Scratch(
           w.take(tokens, c.hiddenSize()),
-          w.take(tokens, c.numExperts()),
+          w.take(tokens, c.routerColumns()),
           w.take(tokens, c.topK()),
           w.take(rows, c.hiddenSize()),
-          w.take(tokens, c.numExperts()));
+          w.take(tokens, c.routerColumns()),
+          w.take(ofPart, c.hiddenSize()),
+          w.take(ofPart, c.topK()));
     }
   }
 
@@ -101,18 +114,21 @@ public final class MoeLayer {
       Scratch scratch) {
     this.kernels = kernels;
     this.config = config;
-    int d = config.hiddenSize();
-    int f = config.expertSize();
-    int e = config.numExperts();
     this.norm =
         Parameter.of(parameters, Parameters.layer(layer, "post_attention_layernorm.weight"));
     this.router = Parameter.of(parameters, Parameters.router(layer));
-    this.gateUp = Parameter.span(parameters, Parameters.expert(layer, 0, "gate_proj"), e, 2 * f, d);
-    this.down = Parameter.span(parameters, Parameters.expert(layer, 0, "down_proj"), e, d, f);
     this.saved = saved;
     this.scratch = scratch;
-    this.routing = new Routing(maxTokens, e, config.topK(), config.router());
-    this.selectionBias = new double[e];
+    this.routing =
+        new Routing(
+            maxTokens,
+            config.numExperts(),
+            config.nullExperts(),
+            config.topK(),
+            config.capacity(),
+            config.router());
+    this.groups = ExpertGroup.of(config, parameters, layer, routing, maxTokens);
+    this.selectionBias = new double[config.routerColumns()];
   }
 
   /** Sets what is added to the scores for the choice of experts alone. */
@@ -158,16 +174,27 @@ public final class MoeLayer {
     kernels.linear(s.logits, routerInput(s.normed), router.value(), false);
     kernels.route(
         s.probabilities, s.gates, routing, s.logits, selectionBias, config.normalizeGates());
-    kernels.experts(
-        out,
-        s.gateUp,
-        scratch.experts.firstRows(routing.rows()),
-        x,
-        s.normed,
-        s.gates,
-        gateUp.value(),
-        down.value(),
-        routing);
+    int used = 0;
+    Tensor residual = x;
+    for (int i = 0; i < groups.size(); i++) {
+      ExpertGroup group = groups.get(i);
+      group.follow(routing);
+      Tensor gateUp = group.gateUpRows(s.gateUp, used);
+      // Groups add up by turns in two places, the last of them in out.
+      Tensor sum = (groups.size() - i) % 2 == 1 ? out : scratch.normed.firstRows(x.rows());
+      kernels.experts(
+          sum,
+          gateUp,
+          scratch.experts.firstRows(group.routing().rows()),
+          residual,
+          s.normed,
+          s.gates,
+          group.gateUp().value(),
+          group.down().value(),
+          group.routing());
+      used += gateUp.size();
+      residual = sum;
+    }
   }
 
   /**
@@ -187,19 +214,7 @@ public final class MoeLayer {
       double[] tokenGradient) {
     Saved s = firstRows(saved, x.rows());
     Scratch g = firstRows(scratch, x.rows());
-    kernels.expertsBackward(
-        g.normed,
-        g.gates,
-        gateUp.gradient(),
-        down.gradient(),
-        g.experts,
-        dX,
-        s.gateUp,
-        s.normed,
-        s.gates,
-        gateUp.value(),
-        down.value(),
-        routing);
+    expertsBackward(g, dX, s);
     kernels.routeBackward(
         g.logits,
         g.gates,
@@ -217,6 +232,35 @@ public final class MoeLayer {
     kernels.linearWeightGradient(router.gradient(), g.logits, routerInput(s.normed));
     addRouterInputGradient(g);
     kernels.rmsNormBackward(dX, norm.gradient(), g.normed, s.inverseRms, x, norm.value());
+  }
+
+  /** Fills the gradients of normed and gates, adds to those of the experts' weights. */
+  private void expertsBackward(Scratch g, Tensor dOut, Saved s) {
+    int used = 0;
+    for (int i = 0; i < groups.size(); i++) {
+      ExpertGroup group = groups.get(i);
+      Tensor gateUp = group.gateUpRows(s.gateUp, used);
+      Tensor dNormed = i == 0 ? g.normed : g.partNormed;
+      Tensor dGates = i == 0 ? g.gates : g.partGates;
+      kernels.expertsBackward(
+          dNormed,
+          dGates,
+          group.gateUp().gradient(),
+          group.down().gradient(),
+          g.experts.firstRows(group.routing().rows()),
+          dOut,
+          gateUp,
+          s.normed,
+          s.gates,
+          group.gateUp().value(),
+          group.down().value(),
+          group.routing());
+      if (i > 0) {
+        kernels.addScaled(g.normed, 1, dNormed);
+        kernels.addScaled(g.gates, 1, dGates);
+      }
+      used += gateUp.size();
+    }
   }
 
   /** The normed input [T, d], with its noise if there is any. */
@@ -240,23 +284,25 @@ public final class MoeLayer {
     kernels.jitter(g.normed, dNoisy, jitter, jitterSeed, true);
   }
 
-  private Saved firstRows(Saved s, int tokens) {
-    int rows = tokens * config.topK();
+  private static Saved firstRows(Saved s, int tokens) {
     return new Saved(
         s.normed.firstRows(tokens),
         s.inverseRms.firstRows(tokens),
         s.logits.firstRows(tokens),
         s.probabilities.firstRows(tokens),
         s.gates.firstRows(tokens),
-        s.gateUp.firstRows(rows));
+        s.gateUp);
   }
 
-  private Scratch firstRows(Scratch s, int tokens) {
+  private static Scratch firstRows(Scratch s, int tokens) {
+    int ofPart = Math.min(tokens, s.partGates.rows());
     return new Scratch(
         s.normed.firstRows(tokens),
         s.logits.firstRows(tokens),
         s.gates.firstRows(tokens),
-        s.experts.firstRows(tokens * config.topK()),
-        s.tokens.firstRows(tokens));
+        s.experts,
+        s.tokens.firstRows(tokens),
+        s.partNormed.firstRows(ofPart),
+        s.partGates.firstRows(ofPart));
   }
 }

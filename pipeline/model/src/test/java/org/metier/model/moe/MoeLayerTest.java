@@ -3,12 +3,16 @@ package org.metier.model.moe;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import java.util.List;
 import java.util.Random;
 import java.util.function.Function;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.metier.engine.kernel.DropPolicy;
 import org.metier.engine.kernel.Kernels;
+import org.metier.engine.kernel.RouterScoring;
 import org.metier.engine.kernel.reference.ReferenceKernels;
 import org.metier.engine.tensor.FlatParameters;
 import org.metier.engine.tensor.FlatParameters.Role;
@@ -41,7 +45,32 @@ class MoeLayerTest {
   })
   void theLayerIsALoopOverTokensAndTheirExperts(
       int tokens, int experts, int topK, boolean normalize) {
-    Trial trial = new Trial(tokens, experts, topK, normalize);
+    assertLayerIsTheLoop(new Trial(tokens, experts, topK, normalize));
+  }
+
+  /** Nulls m, and widths that make one to four groups. */
+  @ParameterizedTest
+  @CsvSource({
+    "23, 4, 4, 2, true, 7 7 7 7",
+    "23, 4, 4, 2, false, 7 7 7 7",
+    "9, 2, 9, 1, true, 7 7", // most tokens choose nulls alone
+    "9, 3, 2, 5, true, 7 7 7", // every column is chosen
+    "23, 4, 0, 2, true, 3 3 9 9",
+    "23, 4, 0, 2, false, 3 9 3 9",
+    "23, 3, 0, 3, true, 5 5 1",
+    "23, 4, 3, 3, true, 2 8 8 4"
+  })
+  void theLayerIsThatLoopWithNullsAndWidths(
+      int tokens, int experts, int nulls, int topK, boolean normalize, String widths) {
+    List<Integer> each = Stream.of(widths.split(" ")).map(Integer::valueOf).toList();
+    Trial trial = new Trial(tokens, experts, topK, normalize, nulls, each);
+    assertLayerIsTheLoop(trial);
+    assertThat(trial.layer.routing().complete()).isEqualTo(nulls == 0);
+  }
+
+  private static void assertLayerIsTheLoop(Trial trial) {
+    int tokens = trial.x.length / WIDTH;
+    int experts = trial.config.numExperts();
     trial.run(trial.x, trial.dOut);
     TokenLoop loop =
         new TokenLoop(trial.config, trial.weights(Role.VALUE), tokens).run(trial.x, trial.dOut);
@@ -193,9 +222,31 @@ class MoeLayerTest {
     private final Tensor dX;
 
     Trial(int tokens, int experts, int topK, boolean normalize) {
+      this(tokens, experts, topK, normalize, 0, List.of());
+    }
+
+    Trial(int tokens, int experts, int topK, boolean normalize, int nulls, List<Integer> widths) {
       config =
           new ModelConfig(
-              2, WIDTH, 1, 1, 1, 2, experts, topK, HIDDEN, tokens, normalize, 10_000, 1e-6, 0.4);
+              2,
+              WIDTH,
+              1,
+              1,
+              1,
+              2,
+              experts,
+              topK,
+              HIDDEN,
+              tokens,
+              normalize,
+              10_000,
+              1e-6,
+              0.4,
+              RouterScoring.SOFTMAX,
+              nulls,
+              0,
+              DropPolicy.PROBABILITY,
+              widths);
       parameters = FlatParameters.forTraining(Parameters.layout(config), kernels::allocate);
       Random random = new Random(17);
       kernels.upload(
@@ -223,7 +274,7 @@ class MoeLayerTest {
       Tensor in = tensor(input, x.length / WIDTH, WIDTH);
       layer.forward(out, in);
       kernels.upload(dX, outputGradient, 0);
-      layer.backward(dX, in, new double[config.numExperts()], 0, new double[0]);
+      layer.backward(dX, in, new double[config.routerColumns()], 0, new double[0]);
     }
 
     double[] out() {

@@ -25,20 +25,25 @@ final class TokenLoop {
    * A layer's weights or their gradients.
    *
    * @param norm [d]
-   * @param router [E, d]
-   * @param gate [E][f, d]
-   * @param up [E][f, d]
-   * @param down [E][d, f]
+   * @param router [n + m, d]
+   * @param gate [n][f, d]
+   * @param up [n][f, d]
+   * @param down [n][d, f]
    */
   record Weights(double[] norm, double[] router, double[][] gate, double[][] up, double[][] down) {
     static Weights zeros(ModelConfig c) {
-      int matrix = c.expertSize() * c.hiddenSize();
       return new Weights(
           new double[c.hiddenSize()],
-          new double[c.numExperts() * c.hiddenSize()],
-          new double[c.numExperts()][matrix],
-          new double[c.numExperts()][matrix],
-          new double[c.numExperts()][matrix]);
+          new double[c.routerColumns() * c.hiddenSize()],
+          matrices(c),
+          matrices(c),
+          matrices(c));
+    }
+
+    private static double[][] matrices(ModelConfig c) {
+      return IntStream.range(0, c.numExperts())
+          .mapToObj(e -> new double[c.expertWidth(e) * c.hiddenSize()])
+          .toArray(double[][]::new);
     }
   }
 
@@ -75,7 +80,7 @@ final class TokenLoop {
     }
 
     double[] dNormed = new double[d];
-    double[] dGate = new double[config.numExperts()]; // 0 for the experts not chosen
+    double[] dGate = new double[config.routerColumns()]; // 0 for the experts not chosen
     double[] sum = x.clone();
     for (int e : chosen) {
       double gate = config.normalizeGates() ? p[e] / share : p[e];
@@ -99,7 +104,7 @@ final class TokenLoop {
 
   /** Returns y = Wd (silu(Wg n) ⊙ Wu n) and runs backward from gate · dOut. */
   private double[] expert(int e, double[] n, double gate, double[] dOut, double[] dNormed) {
-    int f = config.expertSize();
+    int f = config.expertWidth(e);
     double[] g = product(weights.gate[e], n);
     double[] u = product(weights.up[e], n);
     double[] hidden = new double[f];
@@ -127,6 +132,9 @@ final class TokenLoop {
    */
   private void router(
       double[] logits, int[] chosen, double[] normed, double[] dGate, double[] dNormed) {
+    if (chosen.length == 0) {
+      return; // all nulls: no gate, no gradient
+    }
     double[] g = logits.clone();
     if (config.normalizeGates()) {
       Arrays.fill(g, Double.NEGATIVE_INFINITY);
@@ -143,11 +151,13 @@ final class TokenLoop {
     addScaled(dNormed, 1, backward(weights.router, gradients.router, normed, dLogits));
   }
 
+  /** The chosen columns but for the nulls. */
   private int[] best(double[] logits) {
     return IntStream.range(0, logits.length)
         .boxed()
         .sorted((a, b) -> Double.compare(logits[b], logits[a]))
         .limit(config.topK())
+        .filter(e -> e < config.numExperts())
         .mapToInt(Integer::intValue)
         .toArray();
   }

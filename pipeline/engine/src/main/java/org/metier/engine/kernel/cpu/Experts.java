@@ -1,5 +1,6 @@
 package org.metier.engine.kernel.cpu;
 
+import java.util.Arrays;
 import org.metier.engine.kernel.Routing;
 import org.metier.engine.tensor.Tensor;
 
@@ -112,6 +113,9 @@ final class Experts {
     Matrix dWeightDown = Matrix.of(dDownWeight, f);
     float[] g = FloatStorage.of(gates);
     float[] dG = FloatStorage.of(dGates);
+    if (!routing.complete()) { // the loop below visits rows only
+      Arrays.fill(dG, dGates.offset(), dGates.offset() + dGates.size(), 0);
+    }
     team.forEach(
         routing.numExperts(),
         (e, worker) -> {
@@ -254,8 +258,10 @@ final class Experts {
           for (int t = from; t < to; t++) {
             System.arraycopy(residual.values, residual.at(t), out.values, out.at(t), out.columns);
             for (int slot = t * k; slot < (t + 1) * k; slot++) {
-              int row = y.at(routing.rowOfSlot[slot]);
-              rows.addScaled(out.values, out.at(t), g[g0 + slot], y.values, row, out.columns);
+              if (routing.hasRow(slot)) {
+                int row = y.at(routing.rowOfSlot[slot]);
+                rows.addScaled(out.values, out.at(t), g[g0 + slot], y.values, row, out.columns);
+              }
             }
           }
         });
@@ -269,11 +275,22 @@ final class Experts {
         GRAIN,
         (from, to, worker) -> {
           for (int t = from; t < to; t++) {
-            int first = y.at(routing.rowOfSlot[t * k]);
+            int slot = t * k;
+            int end = slot + k;
+            while (slot < end && !routing.hasRow(slot)) {
+              slot++;
+            }
+            if (slot == end) {
+              Arrays.fill(out.values, out.at(t), out.at(t + 1), 0);
+              continue;
+            }
+            int first = y.at(routing.rowOfSlot[slot]);
             System.arraycopy(y.values, first, out.values, out.at(t), out.columns);
-            for (int slot = t * k + 1; slot < (t + 1) * k; slot++) {
-              int row = y.at(routing.rowOfSlot[slot]);
-              rows.addScaled(out.values, out.at(t), 1, y.values, row, out.columns);
+            for (slot++; slot < end; slot++) {
+              if (routing.hasRow(slot)) {
+                int row = y.at(routing.rowOfSlot[slot]);
+                rows.addScaled(out.values, out.at(t), 1, y.values, row, out.columns);
+              }
             }
           }
         });

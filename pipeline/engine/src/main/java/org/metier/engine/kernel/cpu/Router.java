@@ -28,7 +28,8 @@ final class Router {
       double[] selectionBias,
       boolean normalize) {
     int tokens = logits.rows();
-    int experts = routing.numExperts();
+    int experts = routing.columns();
+    int trueExperts = routing.numExperts();
     int k = routing.topK();
     Shapes.require(logits, "router logits", tokens, experts);
     Shapes.require(probabilities, "router probabilities", tokens, experts);
@@ -70,21 +71,38 @@ final class Router {
             }
             int gRow = gates.offset() + t * k;
             sums[own + statistics - 2] +=
-                gate(g, gRow, p, pRow, z, zRow, routing.expertOfSlot, t * k, k, normalize);
+                gate(g, gRow, p, pRow, z, zRow, routing, t * k, trueExperts, normalize);
             if (sigmoid) {
               SigmoidRows.gates(g, gRow, z, zRow, routing.expertOfSlot, t * k, k, normalize);
             }
             for (int j = 0; j < k; j++) {
               sums[own + experts + routing.expertOfSlot[t * k + j]] += g[gRow + j];
             }
+            if (routing.needsProbabilities()) {
+              for (int slot = t * k; slot < (t + 1) * k; slot++) {
+                routing.probabilityOfSlot[slot] = p[pRow + routing.expertOfSlot[slot]];
+              }
+            }
           }
         });
     routing.sortByExpert(tokens);
     collect(routing, sums, blocks, statistics);
+    if (!routing.complete()) {
+      takeBackDropped(routing, g, gates.offset());
+    }
+  }
+
+  /** What a capacity turned away has brought no gate weight to its expert. */
+  private static void takeBackDropped(Routing routing, float[] g, int gatesFrom) {
+    for (int slot = 0; slot < routing.slots(); slot++) {
+      if (routing.isDropped(slot)) {
+        routing.gateMass[routing.expertOfSlot[slot]] -= g[gatesFrom + slot];
+      }
+    }
   }
 
   private static void collect(Routing routing, double[] sums, int blocks, int statistics) {
-    int experts = routing.numExperts();
+    int experts = routing.columns();
     Arrays.fill(routing.probabilitySum, 0);
     Arrays.fill(routing.gateMass, 0);
     routing.scoreSum = 0;
@@ -93,6 +111,8 @@ final class Router {
       int own = block * statistics;
       for (int e = 0; e < experts; e++) {
         routing.probabilitySum[e] += sums[own + e];
+      }
+      for (int e = 0; e < routing.numExperts(); e++) {
         routing.gateMass[e] += sums[own + experts + e];
       }
       routing.scoreSum += sums[own + statistics - 2];
@@ -156,7 +176,8 @@ final class Router {
 
   /**
    * Fills one row of gates; returns the sum of the chosen probabilities. Normalised gates are a
-   * softmax over the chosen logits alone, which holds even where the probabilities underflow.
+   * softmax over the chosen logits alone, which holds even where the probabilities underflow. Null
+   * experts, from {@code trueExperts} on, count for nothing and have a gate of 0.
    */
   private static double gate(
       float[] g,
@@ -165,22 +186,29 @@ final class Router {
       int pRow,
       float[] z,
       int zRow,
-      int[] chosen,
+      Routing routing,
       int slot,
-      int k,
+      int trueExperts,
       boolean normalize) {
+    int k = routing.topK();
+    int[] chosen = routing.expertOfSlot;
     double score = 0;
     float max = Float.NEGATIVE_INFINITY;
     for (int j = 0; j < k; j++) {
-      score += p[pRow + chosen[slot + j]];
-      g[gRow + j] = p[pRow + chosen[slot + j]];
-      max = Math.max(max, z[zRow + chosen[slot + j]]);
+      g[gRow + j] = 0;
+      if (chosen[slot + j] < trueExperts) {
+        score += p[pRow + chosen[slot + j]];
+        g[gRow + j] = p[pRow + chosen[slot + j]];
+        max = Math.max(max, z[zRow + chosen[slot + j]]);
+      }
     }
-    if (normalize) {
+    if (normalize && max > Float.NEGATIVE_INFINITY) {
       double sum = 0;
       for (int j = 0; j < k; j++) {
-        g[gRow + j] = ScalarRows.exp(z[zRow + chosen[slot + j]] - max);
-        sum += g[gRow + j];
+        if (chosen[slot + j] < trueExperts) {
+          g[gRow + j] = ScalarRows.exp(z[zRow + chosen[slot + j]] - max);
+          sum += g[gRow + j];
+        }
       }
       for (int j = 0; j < k; j++) {
         g[gRow + j] = (float) (g[gRow + j] / sum);
@@ -200,7 +228,8 @@ final class Router {
       double[] meanProbabilityGradient,
       double zLossCoefficient) {
     int tokens = logits.rows();
-    int experts = routing.numExperts();
+    int experts = routing.columns();
+    int trueExperts = routing.numExperts();
     int k = routing.topK();
     Shapes.require(dLogits, "gradient of router logits", tokens, experts);
     Shapes.require(dGates, "gradient of gates", tokens, k);
@@ -230,7 +259,9 @@ final class Router {
             int dGRow = dGates.offset() + t * k;
             if (gatesAreProbabilities) {
               for (int j = 0; j < k; j++) {
-                dZ[row + routing.expertOfSlot[t * k + j]] += dG[dGRow + j];
+                if (routing.expertOfSlot[t * k + j] < trueExperts) {
+                  dZ[row + routing.expertOfSlot[t * k + j]] += dG[dGRow + j];
+                }
               }
             }
             double shift = -rows.dot(dZ, row, p, pRow, experts);
@@ -241,8 +272,7 @@ final class Router {
               dZ[row + e] = (float) (p[pRow + e] * (dZ[row + e] + shift));
             }
             if (!gatesAreProbabilities) {
-              addGateGradient(
-                  dZ, row, dG, dGRow, g, gRow, routing.expertOfSlot, t * k, k, normalize);
+              addGateGradient(dZ, row, dG, dGRow, g, gRow, routing, t * k, normalize);
             }
             if (sigmoid) {
               SigmoidRows.backward(dZ, row, z, zRow, experts, zScale);
@@ -262,16 +292,22 @@ final class Router {
       int dGRow,
       float[] g,
       int gRow,
-      int[] chosen,
+      Routing routing,
       int slot,
-      int k,
       boolean normalize) {
+    int k = routing.topK();
+    int[] chosen = routing.expertOfSlot;
+    int trueExperts = routing.numExperts();
     double mean = 0;
     for (int j = 0; j < k && normalize; j++) {
-      mean += (double) g[gRow + j] * dG[dGRow + j];
+      if (chosen[slot + j] < trueExperts) {
+        mean += (double) g[gRow + j] * dG[dGRow + j];
+      }
     }
     for (int j = 0; j < k; j++) {
-      dZ[row + chosen[slot + j]] += (float) (g[gRow + j] * (dG[dGRow + j] - mean));
+      if (chosen[slot + j] < trueExperts) {
+        dZ[row + chosen[slot + j]] += (float) (g[gRow + j] * (dG[dGRow + j] - mean));
+      }
     }
   }
 

@@ -22,6 +22,10 @@ final class Experts {
       Tensor downWeight,
       Routing routing) {
     int rows = routing.rows();
+    if (rows == 0) {
+      Views.of(out).assign(Views.of(residual));
+      return;
+    }
     try (Temporaries t = new Temporaries()) {
       Tensor dispatched = temporary(t, x, rows, x.dim(1));
       Tensor hidden = temporary(t, x, rows, downWeight.dim(2));
@@ -49,6 +53,11 @@ final class Experts {
     int rows = routing.rows();
     int width = x.dim(1);
     int f = downWeight.dim(2);
+    if (rows == 0) {
+      Views.of(dX).assign(0);
+      Views.of(dGates).assign(0);
+      return;
+    }
     try (Temporaries t = new Temporaries()) {
       Tensor dispatched = temporary(t, x, rows, width);
       Tensor hidden = temporary(t, x, rows, f);

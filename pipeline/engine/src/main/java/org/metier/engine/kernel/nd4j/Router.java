@@ -26,7 +26,7 @@ final class Router {
       double[] selectionBias,
       boolean normalize) {
     int tokens = logits.dim(0);
-    int experts = routing.numExperts();
+    int experts = routing.columns();
     int topK = routing.topK();
     try (Temporaries t = new Temporaries()) {
       INDArray p = Views.of(probabilities);
@@ -40,7 +40,8 @@ final class Router {
       System.arraycopy(probabilitySum, 0, routing.probabilitySum, 0, experts);
 
       boolean byLogit = routing.scoring().choosesByLogit(selectionBias);
-      choose(routing, Transfer.toHost(byLogit ? Views.of(logits) : scores), tokens, selectionBias);
+      double[] hostLogits = Transfer.toHost(Views.of(logits));
+      choose(routing, byLogit ? hostLogits : Transfer.toHost(scores), tokens, selectionBias);
       int[] flatIndex = new int[tokens * topK];
       for (int slot = 0; slot < flatIndex.length; slot++) {
         flatIndex[slot] = slot / topK * experts + routing.expertOfSlot[slot];
@@ -50,15 +51,63 @@ final class Router {
           Views.as(probabilities, tokens * experts, 1),
           flatIndex);
       INDArray g = Views.of(gates);
+      if (routing.needsProbabilities()) {
+        double[] ofSlot = Transfer.toHost(g);
+        System.arraycopy(ofSlot, 0, routing.probabilityOfSlot, 0, ofSlot.length);
+      }
+      if (experts > routing.numExperts()) {
+        g.muli(ofExperts(t, routing, tokens, g));
+      }
       INDArray chosenSum = t.keep(g.sum(true, 1));
-      if (normalize) {
+      if (normalize && experts > routing.numExperts()) {
+        g.assign(t.keep(softmaxOfExperts(routing, hostLogits, tokens, g)));
+      } else if (normalize) {
         g.divi(chosenSum);
       } else if (sigmoid(routing)) {
         assignChosen(g, Transfer.toHost(scores), routing);
       }
+      routing.sortByExpert(tokens);
       count(routing, Transfer.toHost(g), Transfer.toHost(chosenSum), logSumExp);
     }
-    routing.sortByExpert(tokens);
+  }
+
+  /** [T, k]: 1 where the choice is an expert, 0 where it is a null. */
+  private static INDArray ofExperts(Temporaries t, Routing routing, int tokens, INDArray like) {
+    double[] mask = new double[tokens * routing.topK()];
+    for (int slot = 0; slot < mask.length; slot++) {
+      mask[slot] = routing.expertOfSlot[slot] < routing.numExperts() ? 1 : 0;
+    }
+    return t.keep(Transfer.fromHost(mask, like.dataType(), tokens, routing.topK()));
+  }
+
+  /**
+   * [T, k] normalised gates beside null experts: a softmax over the chosen experts' logits alone,
+   * since next to a likely null their probabilities may vanish, and 0 for the nulls.
+   */
+  private static INDArray softmaxOfExperts(
+      Routing routing, double[] logits, int tokens, INDArray like) {
+    int topK = routing.topK();
+    double[] gates = new double[tokens * topK];
+    for (int t = 0; t < tokens; t++) {
+      double max = Double.NEGATIVE_INFINITY;
+      double sum = 0;
+      for (int pass = 0; pass < 2; pass++) {
+        for (int slot = t * topK; slot < (t + 1) * topK; slot++) {
+          int expert = routing.expertOfSlot[slot];
+          double logit = logits[t * routing.columns() + expert];
+          if (expert < routing.numExperts() && pass == 0) {
+            max = Math.max(max, logit);
+          } else if (expert < routing.numExperts()) {
+            gates[slot] = Math.exp(logit - max);
+            sum += gates[slot];
+          }
+        }
+      }
+      for (int slot = t * topK; slot < (t + 1) * topK && sum > 0; slot++) {
+        gates[slot] /= sum;
+      }
+    }
+    return Transfer.fromHost(gates, like.dataType(), tokens, topK);
   }
 
   private static boolean sigmoid(Routing routing) {
@@ -95,7 +144,7 @@ final class Router {
 
   /** Writes the k best experts of each token, best first; ties go to the lower number. */
   private static void choose(Routing routing, double[] logits, int tokens, double[] selectionBias) {
-    int experts = routing.numExperts();
+    int experts = routing.columns();
     int topK = routing.topK();
     double[] scores = new double[experts];
     for (int t = 0; t < tokens; t++) {
@@ -127,7 +176,9 @@ final class Router {
       Routing routing, double[] gates, double[] chosenSum, double[] logSumExp) {
     Arrays.fill(routing.gateMass, 0);
     for (int slot = 0; slot < gates.length; slot++) {
-      routing.gateMass[routing.expertOfSlot[slot]] += gates[slot];
+      if (routing.hasRow(slot)) {
+        routing.gateMass[routing.expertOfSlot[slot]] += gates[slot];
+      }
     }
     routing.scoreSum = 0;
     routing.squaredLogSumExp = 0;
@@ -148,7 +199,8 @@ final class Router {
       double[] meanProbabilityGradient,
       double zLossCoefficient) {
     int tokens = logits.dim(0);
-    int experts = routing.numExperts();
+    int experts = routing.columns();
+    boolean nulls = experts > routing.numExperts();
     try (Temporaries t = new Temporaries()) {
       INDArray p = Views.of(probabilities);
       int runs = routing.runs(meanProbabilityGradient.length);
@@ -159,7 +211,11 @@ final class Router {
       dP.reshape(runs, run, experts).addi(ofMeans.divi(run));
       boolean gatesAreProbabilities = !normalize && !sigmoid(routing);
       if (gatesAreProbabilities) {
-        addToChosen(t, dP, t.copy(Views.of(dGates)), routing);
+        INDArray dG = t.copy(Views.of(dGates));
+        if (nulls) {
+          dG.muli(ofExperts(t, routing, tokens, dG));
+        }
+        addToChosen(t, dP, dG, routing);
       }
       dP.subi(t.keep(t.keep(dP.mul(p)).sum(true, 1)));
       INDArray dZ = Views.of(dLogits);

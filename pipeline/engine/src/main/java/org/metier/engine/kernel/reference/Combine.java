@@ -3,8 +3,9 @@ package org.metier.engine.kernel.reference;
 import org.metier.engine.kernel.Routing;
 
 /**
- * Weighted sum of each token's k rows on top of the residual: {@code out[t] = residual[t] + Σ_j
- * g[t, j] y[row]}; {@code dy[row] = g dout[t]}, {@code dg[t, j] = ⟨y[row], dout[t]⟩}.
+ * Weighted sum of each token's rows on top of the residual: {@code out[t] = residual[t] + Σ_j g[t,
+ * j] y[row]}; {@code dy[row] = g dout[t]}, {@code dg[t, j] = ⟨y[row], dout[t]⟩}, and 0 where (t, j)
+ * has no row.
  */
 final class Combine {
   private Combine() {}
@@ -17,7 +18,8 @@ final class Combine {
       for (int i = 0; i < out.dim(1); i++) {
         double sum = residual.get(t, i);
         for (int j = 0; j < routing.topK(); j++) {
-          sum += gates.get(t, j) * y.get(routing.rowOfSlot[t * routing.topK() + j], i);
+          int slot = t * routing.topK() + j;
+          sum += routing.hasRow(slot) ? gates.get(t, j) * y.get(routing.rowOfSlot[slot], i) : 0;
         }
         out.set(t, i, sum);
       }
@@ -34,6 +36,10 @@ final class Combine {
     for (int t = 0; t < routing.tokens(); t++) {
       for (int j = 0; j < routing.topK(); j++) {
         int row = routing.rowOfSlot[t * routing.topK() + j];
+        if (row == Routing.NO_ROW) {
+          dGates.set(t, j, 0);
+          continue;
+        }
         double dot = 0;
         for (int i = 0; i < dOut.dim(1); i++) {
           dY.set(row, i, gates.get(t, j) * dOut.get(t, i));

@@ -2,7 +2,7 @@ package org.metier.engine.kernel.reference;
 
 import org.metier.engine.kernel.Routing;
 
-/** Copies each token to its k rows in expert order: {@code out[row] = x[token of row]}. */
+/** Copies each token to its rows in expert order: {@code out[row] = x[token of row]}. */
 final class Dispatch {
   private Dispatch() {}
 
@@ -24,7 +24,8 @@ final class Dispatch {
       for (int i = 0; i < dX.dim(1); i++) {
         double sum = 0;
         for (int j = 0; j < routing.topK(); j++) {
-          sum += dOut.get(routing.rowOfSlot[t * routing.topK() + j], i);
+          int slot = t * routing.topK() + j;
+          sum += routing.hasRow(slot) ? dOut.get(routing.rowOfSlot[slot], i) : 0;
         }
         dX.set(t, i, sum);
       }

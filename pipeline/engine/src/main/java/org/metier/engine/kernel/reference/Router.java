@@ -13,7 +13,8 @@ import org.metier.engine.kernel.Routing;
  * p_i dp_i)}, where dp collects dLoss/dP_e over the tokens of that mean and, if the gates are not
  * normalised, the gates' gradients. Normalised gates g are a softmax over the chosen logits alone,
  * so that {@code dz_j += g_j (dg_j - Σ_i g_i dg_i)} for the chosen j. The z-loss adds {@code 2 c/T
- * · logsumexp(z) · softmax(z)_e}.
+ * · logsumexp(z) · softmax(z)_e}. Null experts (AdaMoE, arXiv 2406.13233) have a probability and no
+ * gate; what a capacity drops keeps its gate.
  *
  * <p>With s = sigmoid(z) and p = s / Σ s (DeepSeek-V3, arXiv 2412.19437), {@code ds_e = (dp_e - Σ_i
  * p_i dp_i) / Σ s} and {@code dz_e = s_e (1 - s_e) ds_e}: the same form times 1 - s_e. Gates g =
@@ -31,13 +32,13 @@ final class Router {
       boolean normalize) {
     String op = "route";
     check(op, probabilities, gates, routing, logits);
-    HostArrays.requireLength(op + " selectionBias", selectionBias.length, routing.numExperts());
+    HostArrays.requireLength(op + " selectionBias", selectionBias.length, routing.columns());
     HostArrays.requireLength(
         op + " routing", routing.expertOfSlot.length, logits.dim(0) * routing.topK());
     probabilities.requireDisjoint(op + " probabilities", gates, logits);
     gates.requireDisjoint(op + " gates", logits);
     int tokens = logits.dim(0);
-    int experts = routing.numExperts();
+    int experts = routing.columns();
     int topK = routing.topK();
 
     Arrays.fill(routing.probabilitySum, 0);
@@ -56,19 +57,31 @@ final class Router {
       }
       choose(routing, t, logits, scores, selectionBias);
       double chosenSum = 0;
-      for (int j = 0; j < topK; j++) {
-        chosenSum += probabilities.get(t, routing.expertOfSlot[t * topK + j]);
+      for (int slot = t * topK; slot < (t + 1) * topK; slot++) {
+        double p = probabilities.get(t, routing.expertOfSlot[slot]);
+        chosenSum += isNull(routing, slot) ? 0 : p;
+        if (routing.needsProbabilities()) {
+          routing.probabilityOfSlot[slot] = p;
+        }
       }
       routing.scoreSum += chosenSum;
       for (int j = 0; j < topK; j++) {
         int expert = routing.expertOfSlot[t * topK + j];
         double p = probabilities.get(t, expert);
         double gate = normalize ? p / chosenSum : scores[expert];
-        gates.set(t, j, gate);
-        routing.gateMass[expert] += gate;
+        gates.set(t, j, isNull(routing, t * topK + j) ? 0 : gate);
       }
     }
     routing.sortByExpert(tokens);
+    for (int slot = 0; slot < routing.slots(); slot++) {
+      if (routing.hasRow(slot)) {
+        routing.gateMass[routing.expertOfSlot[slot]] += gates.get(slot / topK, slot % topK);
+      }
+    }
+  }
+
+  private static boolean isNull(Routing routing, int slot) {
+    return routing.expertOfSlot[slot] >= routing.numExperts();
   }
 
   private static boolean sigmoid(Routing routing) {
@@ -94,10 +107,10 @@ final class Router {
     for (int e = 0; e < biased.length; e++) {
       biased[e] = (byLogit ? logits.get(t, e) : scores[e]) + selectionBias[e];
     }
-    boolean[] taken = new boolean[routing.numExperts()];
+    boolean[] taken = new boolean[routing.columns()];
     for (int j = 0; j < routing.topK(); j++) {
       int best = -1;
-      for (int e = 0; e < routing.numExperts(); e++) {
+      for (int e = 0; e < routing.columns(); e++) {
         if (!taken[e] && (best < 0 || biased[e] > biased[best])) {
           best = e;
         }
@@ -120,7 +133,7 @@ final class Router {
     String op = "routeBackward";
     check(op, probabilities, gates, routing, logits);
     int tokens = logits.dim(0);
-    int experts = routing.numExperts();
+    int experts = routing.columns();
     int topK = routing.topK();
     dLogits.requireShape(op + " dLogits", tokens, experts);
     dGates.requireShape(op + " dGates", tokens, topK);
@@ -135,7 +148,9 @@ final class Router {
       boolean gatesAreProbabilities = !normalize && !sigmoid(routing);
       if (gatesAreProbabilities) {
         for (int j = 0; j < topK; j++) {
-          dProbability[routing.expertOfSlot[t * topK + j]] += dGates.get(t, j);
+          if (!isNull(routing, t * topK + j)) {
+            dProbability[routing.expertOfSlot[t * topK + j]] += dGates.get(t, j);
+          }
         }
       }
       double dot = 0;
@@ -148,11 +163,13 @@ final class Router {
       if (!gatesAreProbabilities) {
         double gateDot = 0; // gates that are not divided by their sum do not move each other
         for (int j = 0; j < topK && normalize; j++) {
-          gateDot += gates.get(t, j) * dGates.get(t, j);
+          gateDot += isNull(routing, t * topK + j) ? 0 : gates.get(t, j) * dGates.get(t, j);
         }
         for (int j = 0; j < topK; j++) {
-          int expert = routing.expertOfSlot[t * topK + j];
-          dLogits.add(t, expert, gates.get(t, j) * (dGates.get(t, j) - gateDot));
+          if (!isNull(routing, t * topK + j)) {
+            int expert = routing.expertOfSlot[t * topK + j];
+            dLogits.add(t, expert, gates.get(t, j) * (dGates.get(t, j) - gateDot));
+          }
         }
       }
       double logSumExp = logSumExp(logits, t);
@@ -182,13 +199,12 @@ final class Router {
       String op, View probabilities, View gates, Routing routing, View logits) {
     logits.requireRank(op + " logits", 2);
     int tokens = logits.dim(0);
-    logits.requireShape(op + " logits", tokens, routing.numExperts());
-    probabilities.requireShape(op + " probabilities", tokens, routing.numExperts());
+    logits.requireShape(op + " logits", tokens, routing.columns());
+    probabilities.requireShape(op + " probabilities", tokens, routing.columns());
     gates.requireShape(op + " gates", tokens, routing.topK());
-    if (routing.topK() < 1 || routing.topK() > routing.numExperts()) {
+    if (routing.topK() < 1 || routing.topK() > routing.columns()) {
       throw new IllegalArgumentException(
-          "%s: topK is %d, must lie in [1, %d]"
-              .formatted(op, routing.topK(), routing.numExperts()));
+          "%s: topK is %d, must lie in [1, %d]".formatted(op, routing.topK(), routing.columns()));
     }
   }
 }

@@ -34,19 +34,47 @@ interface ExpertContract extends Contract {
             .formatted(tokens, topK, experts, load, width, hidden),
         trial -> {
           Routing routing = Routings.random(trial, tokens, experts, topK, load);
-          // [g | u] of order 1, where SwiGLU is furthest from linear
-          float[] gateUpWeight = trial.normals(experts * 2 * hidden * width);
-          for (int i = 0; i < gateUpWeight.length; i++) {
-            gateUpWeight[i] /= (float) Math.sqrt(width);
-          }
-          forwardAndBackward(
-              trial,
-              routing,
-              trial.input("residual", tokens, width),
-              trial.input("x", tokens, width),
-              trial.input("gateUpWeight", gateUpWeight, experts, 2 * hidden, width),
-              trial.input("downWeight", experts, width, hidden));
+          forwardAndBackward(trial, routing, width, hidden);
         });
+  }
+
+  /** Choices that nobody computes, of null experts and of experts without room; or none at all. */
+  @ParameterizedTest
+  @CsvSource({
+    "1, 1, 9, 1, 0, 5, 6",
+    "2, 1, 40, 1, 0, 3, 5", // no row at all
+    "17, 8, 8, 4, 0, 17, 5",
+    "65, 4, 4, 8, 0, 24, 33", // every column is chosen
+    "130, 6, 0, 2, 0.5, 21, 24",
+    "301, 3, 5, 4, 0.7, 10, 129",
+    "1031, 6, 6, 4, 1.02, 9, 11"
+  })
+  default void expertsWithoutAllRows(
+      int tokens, int experts, int nulls, int topK, double factor, int width, int hidden) {
+    assertAgrees(
+        "experts: %d tokens to %d of %d and %d nulls, capacity %s"
+            .formatted(tokens, topK, experts, nulls, factor),
+        trial -> {
+          Routing routing = Routings.sparse(trial, tokens, experts, nulls, topK, factor);
+          forwardAndBackward(trial, routing, width, hidden);
+        });
+  }
+
+  private static void forwardAndBackward(Trial trial, Routing routing, int width, int hidden) {
+    int tokens = routing.tokens();
+    int experts = routing.numExperts();
+    // [g | u] of order 1, where SwiGLU is furthest from linear
+    float[] gateUpWeight = trial.normals(experts * 2 * hidden * width);
+    for (int i = 0; i < gateUpWeight.length; i++) {
+      gateUpWeight[i] /= (float) Math.sqrt(width);
+    }
+    forwardAndBackward(
+        trial,
+        routing,
+        trial.input("residual", tokens, width),
+        trial.input("x", tokens, width),
+        trial.input("gateUpWeight", gateUpWeight, experts, 2 * hidden, width),
+        trial.input("downWeight", experts, width, hidden));
   }
 
   /** From g = -280 to 280: exp must neither overflow nor turn the product into NaN. */

@@ -10,6 +10,7 @@ import org.metier.engine.tensor.Tensor;
  * kernels alone.
  */
 final class ExpertLayer {
+  final double[] gates;
   final double[] out;
   final double[] dX;
   final double[] dRouter;
@@ -18,7 +19,7 @@ final class ExpertLayer {
   final Routing routing;
 
   /**
-   * One forward and one backward pass.
+   * One forward and one backward pass without null experts and capacity.
    *
    * @param x [T, d]
    * @param router [E, d]
@@ -28,26 +29,52 @@ final class ExpertLayer {
    */
   ExpertLayer(
       Trial trial, int topK, Tensor x, Tensor router, Tensor in, Tensor outWeight, Tensor dOut) {
+    this(
+        trial,
+        Routings.used(x.dim(0), router.dim(0), topK),
+        new double[router.dim(0)],
+        x,
+        router,
+        in,
+        outWeight,
+        dOut);
+  }
+
+  /**
+   * @param routing for T tokens, to be filled
+   * @param selectionBias [n + m]
+   * @param router [n + m, d]
+   */
+  ExpertLayer(
+      Trial trial,
+      Routing routing,
+      double[] selectionBias,
+      Tensor x,
+      Tensor router,
+      Tensor in,
+      Tensor outWeight,
+      Tensor dOut) {
+    this.routing = routing;
     Kernels k = trial.kernels();
     int tokens = x.dim(0);
     int width = x.dim(1);
-    int experts = router.dim(0);
+    int columns = router.dim(0);
     int hidden = outWeight.dim(2);
-    int rows = tokens * topK;
-    routing = Routings.used(tokens, experts, topK);
+    int topK = routing.topK();
 
-    Tensor logits = trial.output("logits", tokens, experts);
-    Tensor probabilities = trial.output("probabilities", tokens, experts);
-    Tensor gates = trial.output("gates", tokens, topK);
-    Tensor gateUp = trial.output("gateUp", rows, 2 * hidden);
+    Tensor logits = trial.output("logits", tokens, columns);
+    Tensor probabilities = trial.output("probabilities", tokens, columns);
+    Tensor gatesTensor = trial.output("gates", tokens, topK);
     Tensor outTensor = trial.output("out", tokens, width);
-    Tensor work = trial.working("work", rows, width);
     k.linear(logits, x, router, false);
-    k.route(probabilities, gates, routing, logits, new double[experts], true);
-    k.experts(outTensor, gateUp, work, x, x, gates, in, outWeight, routing);
+    k.route(probabilities, gatesTensor, routing, logits, selectionBias, true);
+    int rows = routing.rows();
+    Tensor gateUp = trial.output("gateUp", rows, 2 * hidden);
+    Tensor work = trial.working("work", rows, width);
+    k.experts(outTensor, gateUp, work, x, x, gatesTensor, in, outWeight, routing);
 
     Tensor dGates = trial.output("dGates", tokens, topK);
-    Tensor dLogits = trial.output("dLogits", tokens, experts);
+    Tensor dLogits = trial.output("dLogits", tokens, columns);
     Tensor dXTensor = trial.output("dX", tokens, width);
     Tensor dRouterTensor = zeros(trial, "dRouter", router);
     Tensor dInTensor = zeros(trial, "dIn", in);
@@ -61,16 +88,18 @@ final class ExpertLayer {
         dOut,
         gateUp,
         x,
-        gates,
+        gatesTensor,
         in,
         outWeight,
         routing);
-    double[] noBalance = new double[experts];
-    k.routeBackward(dLogits, dGates, probabilities, gates, routing, logits, true, noBalance, 0);
+    double[] noBalance = new double[columns];
+    k.routeBackward(
+        dLogits, dGates, probabilities, gatesTensor, routing, logits, true, noBalance, 0);
     k.linearWeightGradient(dRouterTensor, dLogits, x);
     k.linearInputGradient(dXTensor, dLogits, router, true);
     k.addScaled(dXTensor, 1, dOut);
 
+    this.gates = trial.read(gatesTensor);
     out = trial.read(outTensor);
     dX = trial.read(dXTensor);
     dRouter = trial.read(dRouterTensor);

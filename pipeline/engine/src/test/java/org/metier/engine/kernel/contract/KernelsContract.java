@@ -32,6 +32,7 @@ public abstract class KernelsContract
         AttentionContract,
         RouterContract,
         ExpertContract,
+        SparseRoutingContract,
         LossContract,
         IdentityContract {
   private Kernels candidate;

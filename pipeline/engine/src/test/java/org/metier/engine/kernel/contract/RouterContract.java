@@ -7,6 +7,8 @@ import static org.assertj.core.api.Assertions.within;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.metier.engine.kernel.DropPolicy;
+import org.metier.engine.kernel.ExpertCapacity;
 import org.metier.engine.kernel.Kernels;
 import org.metier.engine.kernel.RouterScoring;
 import org.metier.engine.kernel.RouterScoring.Activation;
@@ -47,7 +49,43 @@ interface RouterContract extends Contract {
             bias[e] = trial.random().nextInt(-64, 65) / 64.0;
           }
           Tensor logits = trial.input("logits", values, tokens, experts);
-          runRouter(trial, logits, bias, topK, normalize);
+          runRouter(trial, logits, bias, Routings.used(tokens, experts, topK), normalize);
+        });
+  }
+
+  /** Null experts, a capacity (as drop policy and factor) and both. */
+  @ParameterizedTest
+  @CsvSource({
+    "1, 1, 1, 1, true, PROBABILITY, 0",
+    "33, 3, 5, 4, true, PROBABILITY, 0",
+    "33, 3, 5, 4, false, PROBABILITY, 0",
+    "17, 2, 9, 1, true, POSITION, 0",
+    "65, 4, 4, 8, true, POSITION, 0",
+    "130, 5, 0, 2, true, PROBABILITY, 1",
+    "130, 5, 0, 2, false, PROBABILITY, 0.6",
+    "1031, 6, 0, 2, true, POSITION, 1.1",
+    "513, 4, 4, 3, true, PROBABILITY, 0.9",
+    "513, 4, 4, 3, false, POSITION, 0.4",
+    "7, 3, 2, 2, true, POSITION, 1e-3"
+  })
+  default void routerWithoutAllRows(
+      int tokens,
+      int experts,
+      int nulls,
+      int topK,
+      boolean normalize,
+      DropPolicy policy,
+      double factor) {
+    int columns = experts + nulls;
+    assertAgrees(
+        "route %d tokens to %d of %d and %d nulls, normalize %s, capacity %s by %s"
+            .formatted(tokens, topK, experts, nulls, normalize, factor, policy),
+        trial -> {
+          Tensor logits =
+              trial.input("logits", trial.sixtyFourths(tokens * columns), tokens, columns);
+          ExpertCapacity capacity = new ExpertCapacity(factor, policy);
+          Routing routing = Routings.used(tokens, experts, nulls, topK, capacity);
+          runRouter(trial, logits, new double[columns], routing, normalize);
         });
   }
 
@@ -75,7 +113,8 @@ interface RouterContract extends Contract {
             }
             float[] values = trial.sixtyFourths(tokens * experts);
             Tensor logits = trial.input("logits", values, tokens, experts);
-            runRouter(trial, logits, bias, topK, normalize, scoring);
+            runRouter(
+                trial, logits, bias, Routings.used(tokens, experts, topK, scoring), normalize);
           });
     }
   }
@@ -98,9 +137,8 @@ interface RouterContract extends Contract {
               trial,
               trial.input("logits", values, tokens, experts),
               bias,
-              topK,
-              normalize,
-              scoring);
+              Routings.used(tokens, experts, topK, scoring),
+              normalize);
         });
   }
 
@@ -117,7 +155,7 @@ interface RouterContract extends Contract {
           }
           Tensor logits = trial.input("logits", values, 5, 9);
           RouterScoring scoring = new RouterScoring(Activation.SIGMOID, BiasOn.ACTIVATION);
-          runRouter(trial, logits, new double[9], 2, normalize, scoring);
+          runRouter(trial, logits, new double[9], Routings.used(5, 9, 2, scoring), normalize);
         });
   }
 
@@ -133,7 +171,7 @@ interface RouterContract extends Contract {
             values[i] = (i * 7 % 9 - 4) * 50;
           }
           Tensor logits = trial.input("logits", values, 5, 9);
-          runRouter(trial, logits, new double[9], 2, normalize);
+          runRouter(trial, logits, new double[9], Routings.used(5, 9, 2), normalize);
         });
   }
 
@@ -162,30 +200,21 @@ interface RouterContract extends Contract {
   }
 
   private static void runRouter(
-      Trial trial, Tensor logits, double[] bias, int topK, boolean normalize) {
-    runRouter(trial, logits, bias, topK, normalize, RouterScoring.SOFTMAX);
-  }
-
-  private static void runRouter(
-      Trial trial,
-      Tensor logits,
-      double[] bias,
-      int topK,
-      boolean normalize,
-      RouterScoring scoring) {
+      Trial trial, Tensor logits, double[] bias, Routing routing, boolean normalize) {
     Kernels k = trial.kernels();
     int tokens = logits.dim(0);
     int experts = logits.dim(1);
-    Routing routing = Routings.used(tokens, experts, topK, scoring);
+    int topK = routing.topK();
     Tensor probabilities = trial.output("probabilities", tokens, experts);
     Tensor gates = trial.output("gates", tokens, topK);
     k.route(probabilities, gates, routing, logits, bias, normalize);
 
     trial.exactResult("tokens", new int[] {routing.tokens()}, 1);
-    trial.exactResult("expertOfSlot", routing.expertOfSlot, routing.rows());
+    trial.exactResult("expertOfSlot", routing.expertOfSlot, routing.slots());
     trial.exactResult("slotOfRow", routing.slotOfRow, routing.rows());
-    trial.exactResult("rowOfSlot", routing.rowOfSlot, routing.rows());
-    trial.exactResult("offsets", routing.offsets, experts + 1);
+    trial.exactResult("rowOfSlot", routing.rowOfSlot, routing.slots());
+    trial.exactResult("offsets", routing.offsets, routing.numExperts() + 1);
+    trial.exactResult("dropped", routing.dropped, routing.numExperts());
     trial.result("probabilitySum", routing.probabilitySum);
     trial.result("gateMass", routing.gateMass);
     trial.result("scoreSum", routing.scoreSum);

@@ -1,6 +1,8 @@
 package org.metier.engine.kernel.contract;
 
 import java.util.Arrays;
+import org.metier.engine.kernel.DropPolicy;
+import org.metier.engine.kernel.ExpertCapacity;
 import org.metier.engine.kernel.RouterScoring;
 import org.metier.engine.kernel.Routing;
 
@@ -37,8 +39,17 @@ final class Routings {
 
   /** The same, of a router with these scores. */
   static Routing used(int tokens, int experts, int topK, RouterScoring scoring) {
-    Routing routing = new Routing(tokens + 4, experts, topK, scoring);
-    Arrays.fill(routing.expertOfSlot, experts - 1);
+    return used(new Routing(tokens + 4, experts, topK, scoring), tokens);
+  }
+
+  /** The same with null experts and a capacity. */
+  static Routing used(int tokens, int experts, int nulls, int topK, ExpertCapacity capacity) {
+    return used(new Routing(tokens + 4, experts, nulls, topK, capacity), tokens);
+  }
+
+  private static Routing used(Routing routing, int tokens) {
+    Arrays.fill(routing.expertOfSlot, routing.numExperts() - 1);
+    Arrays.fill(routing.probabilityOfSlot, 7);
     routing.sortByExpert(tokens + 4);
     Arrays.fill(routing.probabilitySum, 1e6);
     Arrays.fill(routing.gateMass, 1e6);
@@ -50,7 +61,20 @@ final class Routings {
   /** k different experts for each token, drawn from those that {@code load} permits. */
   static Routing random(Trial trial, int tokens, int experts, int topK, Load load) {
     Routing routing = used(tokens, experts, topK);
-    int[] pool = load.pool(experts, topK);
+    draw(trial, tokens, routing, load.pool(experts, topK));
+    return routing;
+  }
+
+  /** k different columns for each token, and of what falls to an expert only so much. */
+  static Routing sparse(Trial trial, int tokens, int experts, int nulls, int topK, double factor) {
+    ExpertCapacity capacity = new ExpertCapacity(factor, DropPolicy.POSITION);
+    Routing routing = used(tokens, experts, nulls, topK, capacity);
+    draw(trial, tokens, routing, range(0, experts + nulls, 1));
+    return routing;
+  }
+
+  private static void draw(Trial trial, int tokens, Routing routing, int[] pool) {
+    int topK = routing.topK();
     for (int t = 0; t < tokens; t++) {
       for (int j = 0; j < topK; j++) {
         int drawn = trial.random().nextInt(j, pool.length);
@@ -61,7 +85,6 @@ final class Routings {
       }
     }
     routing.sortByExpert(tokens);
-    return routing;
   }
 
   private static int[] range(int from, int to, int step) {

@@ -8,6 +8,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.metier.engine.kernel.AttentionShape;
+import org.metier.engine.kernel.DropPolicy;
+import org.metier.engine.kernel.ExpertCapacity;
 import org.metier.engine.kernel.Kernels;
 import org.metier.engine.kernel.RouterScoring;
 import org.metier.engine.kernel.RouterScoring.Activation;
@@ -189,8 +191,27 @@ class FiniteDifferenceTest {
     }
   }
 
+  /** The choice is held, and with it what a capacity drops. */
+  @ParameterizedTest
+  @CsvSource({
+    "5, 3, 2, 2, true, 0",
+    "5, 3, 2, 2, false, 0",
+    "7, 2, 6, 1, true, 0",
+    "6, 2, 2, 4, true, 0", // all columns
+    "6, 4, 0, 2, true, 0.5",
+    "6, 4, 0, 2, false, 0.5",
+    "6, 3, 2, 3, true, 0.7"
+  })
+  void routerWithoutAllRows(
+      int tokens, int experts, int nulls, int topK, boolean normalize, double factor) {
+    ExpertCapacity capacity = new ExpertCapacity(factor, DropPolicy.PROBABILITY);
+    Routing routing = new Routing(tokens, experts, nulls, topK, capacity);
+    router(routing, tokens, normalize, 1);
+    assertThat(routing.complete()).isFalse();
+  }
+
   private void router(Routing routing, int tokens, boolean normalize, int runs) {
-    int experts = routing.numExperts();
+    int experts = routing.columns();
     int topK = routing.topK();
     Tensor logits = check.tensor(spacedLogits(tokens, experts), tokens, experts);
     double[] bias = new double[experts];
@@ -258,7 +279,28 @@ class FiniteDifferenceTest {
   /** Expert 2 of 4 gets no rows. */
   @Test
   void experts() {
-    Routing routing = routing(5, 4, 2, 0, 3, 3, 0, 1, 3, 0, 1, 3, 1);
+    experts(routing(5, 4, 2, 0, 3, 3, 0, 1, 3, 0, 1, 3, 1));
+  }
+
+  /** 4 and 5 are null experts; tokens 1 and 3 have no row. */
+  @Test
+  void expertsBesideNulls() {
+    Routing routing = new Routing(5, 4, 2, 2, ExpertCapacity.UNLIMITED);
+    fill(routing, 0, 3, 5, 4, 1, 5, 4, 5, 4, 1);
+    experts(routing);
+  }
+
+  /** Room for two: the last of expert 3 and the last of expert 0 are turned away. */
+  @Test
+  void expertsThatDrop() {
+    ExpertCapacity capacity = new ExpertCapacity(0.8, DropPolicy.POSITION);
+    Routing routing = new Routing(5, 4, 0, 2, capacity);
+    fill(routing, 0, 3, 3, 0, 1, 3, 0, 1, 3, 2);
+    assertThat(routing.dropped).containsExactly(1, 0, 0, 2);
+    experts(routing);
+  }
+
+  private void experts(Routing routing) {
     Tensor residual = check.normals(5, 3);
     Tensor x = check.normals(5, 3);
     Tensor gates = check.normals(5, 2);
@@ -266,8 +308,8 @@ class FiniteDifferenceTest {
     Tensor downWeight = check.normals(4, 3, 7);
     Tensor dOut = check.normals(5, 3);
     Tensor out = check.empty(5, 3);
-    Tensor gateUp = check.empty(10, 14);
-    Tensor work = check.empty(10, 3);
+    Tensor gateUp = check.empty(routing.rows(), 14);
+    Tensor work = check.empty(routing.rows(), 3);
     DoubleSupplier loss =
         () -> {
           k.experts(out, gateUp, work, residual, x, gates, gateUpWeight, downWeight, routing);
@@ -367,9 +409,13 @@ class FiniteDifferenceTest {
 
   private static Routing routing(int tokens, int experts, int topK, int... expertOfSlot) {
     Routing routing = new Routing(tokens, experts, topK);
-    System.arraycopy(expertOfSlot, 0, routing.expertOfSlot, 0, expertOfSlot.length);
-    routing.sortByExpert(tokens);
+    fill(routing, expertOfSlot);
     return routing;
+  }
+
+  private static void fill(Routing routing, int... expertOfSlot) {
+    System.arraycopy(expertOfSlot, 0, routing.expertOfSlot, 0, expertOfSlot.length);
+    routing.sortByExpert(expertOfSlot.length / routing.topK());
   }
 
   @Test
