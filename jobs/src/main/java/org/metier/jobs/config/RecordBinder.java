@@ -99,12 +99,19 @@ public final class RecordBinder {
     }
   }
 
-  /** By habit a record's message starts with the component that is wrong: that gives the line. */
+  /**
+   * By habit a record's message starts with the component that is wrong, or with the path to it:
+   * that gives the line.
+   */
   private static InvalidConfigException violatedConstraint(
       String path, ConfigObject object, String message) {
-    String component = message.split("\\W", 2)[0];
-    ConfigValue culprit = object.get(component);
-    return culprit == null
+    ConfigValue culprit = object;
+    for (String component : message.split("[^\\w.]", 2)[0].split("\\.")) {
+      if (culprit instanceof ConfigObject section && section.get(component) != null) {
+        culprit = section.get(component);
+      }
+    }
+    return culprit == object
         ? wrong(object.origin(), path, message)
         : new InvalidConfigException(where(culprit.origin()) + ": " + join(path, message));
   }

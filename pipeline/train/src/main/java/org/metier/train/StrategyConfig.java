@@ -117,7 +117,7 @@ public final class StrategyConfig {
         "balance.also goes with a strategy, but strategy is none");
     require(
         !kinds.contains(Kind.LATENCY) || !b.latency().latencies().isEmpty(),
-        "balance.latency.latencies is empty: strategy latency needs each expert's");
+        "balance.strategy latency needs latency.latencies, one number per expert");
     require(
         !kinds.contains(Kind.LOSS_FREE)
             || b.lossFree().update() == Update.STEP
