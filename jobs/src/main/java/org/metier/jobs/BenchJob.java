@@ -1,11 +1,15 @@
 package org.metier.jobs;
 
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.Collectors;
 import org.metier.jobs.config.BenchConfig;
 import org.metier.jobs.config.Settings;
 import org.metier.jobs.console.ProfileTable;
+import org.metier.model.ModelConfig;
 import org.metier.train.EngineConfig;
+import org.metier.train.ExpertLatencies;
 import org.metier.train.StepBenchmark;
 import org.metier.train.TrainConfig;
 
@@ -42,7 +46,16 @@ public final class BenchJob implements Job {
         new StepBenchmark(settings.engine(), settings.model(), settings.train());
     StepBenchmark.Result result = benchmark.run(plan, context.progress());
     context.out().println(speed(result, settings.engine(), settings.train()));
+    ModelConfig model = settings.model();
+    if (model.nullExperts() > 0 || model.capacity().limited()) {
+      context.out().println(load(result, model));
+    }
     context.out().println(memory(result));
+    if (!model.expertWidths().isEmpty()) {
+      context
+          .out()
+          .println(latencies(ExpertLatencies.measure(settings.engine(), model, settings.train())));
+    }
     result
         .profile()
         .ifPresent(
@@ -66,6 +79,22 @@ public final class BenchJob implements Job {
         r.stepSeconds() * 1e3,
         r.gigaflops(),
         r.loss());
+  }
+
+  private static String load(StepBenchmark.Result r, ModelConfig model) {
+    return String.format(
+        Locale.ROOT,
+        "metier routing: %.2f experts per token of %d choices among %d experts and %d nulls",
+        r.expertsPerToken(),
+        model.topK(),
+        model.numExperts(),
+        model.nullExperts());
+  }
+
+  private static String latencies(double[] ofExperts) {
+    return Arrays.stream(ofExperts)
+        .mapToObj(latency -> String.format(Locale.ROOT, "%.3f", latency))
+        .collect(Collectors.joining(", ", "metier latency of each expert, mean 1: [", "]"));
   }
 
   private static String memory(StepBenchmark.Result r) {

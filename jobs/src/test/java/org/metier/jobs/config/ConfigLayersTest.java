@@ -180,6 +180,29 @@ class ConfigLayersTest {
   }
 
   @Test
+  void whatNoRouterCanDoIsRefusedByKey() throws IOException {
+    assertModel(
+        "topK = 7, numExperts = 4, nullExperts = 2",
+        "topK (7) exceeds numExperts (4) and nullExperts (2) together");
+    assertModel("nullExperts = -1", "nullExperts must not be negative, is -1");
+    assertModel(
+        "capacityFactor = -0.5", "capacityFactor must not be negative (0 is dropless), is -0.5");
+    assertModel(
+        "dropPolicy = first", "dropPolicy: expected one of probability, position, is 'first'");
+    assertModel(
+        "numExperts = 4, expertWidths = [8, 8, 8]", "expertWidths has 3 widths, numExperts is 4");
+    assertModel("numExperts = 2, expertWidths = [8, 0]", "expertWidths must be at least 1, is 0");
+    assertModel(
+        "expertWidths = [8, wide]",
+        "expertWidths[1]: expected a whole number (32 bits), is 'wide'");
+  }
+
+  private void assertModel(String keys, String message) throws IOException {
+    Path file = write("run.conf", "model {\n  " + keys + "\n}");
+    assertThatThrownBy(() -> load(file)).hasMessage(file + ":2: model." + message);
+  }
+
+  @Test
   void aViolatedConstraintNamesTheLineOfItsComponent() throws IOException {
     Path file = write("run.conf", "model {\n  numExperts = 4\n  topK = 5\n}");
     assertThatThrownBy(() -> load(file))

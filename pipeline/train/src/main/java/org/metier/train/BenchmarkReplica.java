@@ -30,8 +30,9 @@ final class BenchmarkReplica {
    * @param seconds of each timed step, shortest first
    * @param loss of the last step, nats per token
    * @param ops of the timed steps; empty without a profile
+   * @param expertsPerToken in the last step, mean over layers
    */
-  record Timing(double[] seconds, double loss, List<KernelProfile.Op> ops) {
+  record Timing(double[] seconds, double loss, List<KernelProfile.Op> ops, double expertsPerToken) {
     int steps() {
       return seconds.length;
     }
@@ -110,7 +111,11 @@ final class BenchmarkReplica {
       phases.stepDone();
     }
     Arrays.sort(seconds);
-    return new Timing(seconds, loss, ops);
+    double rows = 0;
+    for (int l = 0; l < model.numLayers(); l++) {
+      rows += lm.routing(l).rows();
+    }
+    return new Timing(seconds, loss, ops, rows / model.numLayers() / batch.tokens());
   }
 
   /** Steps until all replicas are warm; returns how many. */

@@ -46,8 +46,9 @@ public final class StepBenchmark {
    * @param tokensPerSecond over all replicas
    * @param stepSeconds of one replica
    * @param gigaflops per second over all replicas, counted as 6·active·tokens for the products and
-   *     6·L·T·T·width per sequence for attention
+   *     6·L·T·T·width per sequence for attention; with null experts, by a balanced router
    * @param loss of the last step, nats per token
+   * @param expertsPerToken that computed a token in the last step, mean over layers
    * @param allocatedPerStep bytes that all threads of one replica allocate in a timed step
    * @param peakHeap most bytes of the heap in use so far, garbage included
    * @param profile if the plan asks for it
@@ -59,6 +60,7 @@ public final class StepBenchmark {
       double stepSeconds,
       double gigaflops,
       double loss,
+      double expertsPerToken,
       double allocatedPerStep,
       long peakHeap,
       Optional<Profile> profile) {}
@@ -171,9 +173,11 @@ public final class StepBenchmark {
       Optional<Profile> profile) {
     double seconds = 0;
     double loss = 0;
+    double experts = 0;
     for (BenchmarkReplica.Timing timing : timings) {
       seconds += timing.medianSeconds() / timings.size();
       loss += timing.loss() / timings.size();
+      experts += timing.expertsPerToken() / timings.size();
     }
     long active = Parameters.active(model);
     double length = model.sequenceLength();
@@ -188,6 +192,7 @@ public final class StepBenchmark {
         seconds,
         flops / seconds / 1e9,
         loss,
+        experts,
         allocatedPerStep,
         peakHeap,
         profile);

@@ -38,11 +38,6 @@ record ModelSize(
     return BATCH * sequence;
   }
 
-  /** Dispatched rows. */
-  int rows() {
-    return tokens() * topK;
-  }
-
   AttentionShape attention() {
     return new AttentionShape(BATCH, sequence, heads, kvHeads, headDim);
   }

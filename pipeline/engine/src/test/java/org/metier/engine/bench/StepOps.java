@@ -7,6 +7,7 @@ import java.util.SplittableRandom;
 import java.util.function.Supplier;
 import org.metier.engine.kernel.AdamWStep;
 import org.metier.engine.kernel.AttentionShape;
+import org.metier.engine.kernel.ExpertCapacity;
 import org.metier.engine.kernel.Kernels;
 import org.metier.engine.kernel.Routing;
 import org.metier.engine.tensor.Tensor;
@@ -15,6 +16,9 @@ import org.metier.engine.tensor.Tensor;
  * Every op of a training step at the sizes of a model, in the order of a step: forward, then
  * backward. A product has one entry for each place where the model uses it. Tensors are made when
  * an op is asked for, so that one op needs only its own.
+ *
+ * <p>Those called {@code .nulls} are their namesakes with as many null experts as experts and twice
+ * the choices: the same load, so what they take longer is the price of null experts.
  */
 final class StepOps {
   /**
@@ -46,13 +50,17 @@ final class StepOps {
     ops.put("copy", this::copy);
     ops.put("linear.out", () -> linear(d, attended));
     ops.put("linear.router", () -> linear(size.experts(), d));
-    ops.put("route", this::route);
-    ops.put("experts", () -> experts(false));
+    ops.put("route", () -> route(new Router(false)));
+    ops.put("route.nulls", () -> route(new Router(true)));
+    ops.put("experts", () -> experts(new Router(false), false));
+    ops.put("experts.nulls", () -> experts(new Router(true), false));
     ops.put("crossEntropy", this::crossEntropy);
     ops.put("crossEntropyWithGradient", this::crossEntropyWithGradient);
     ops.put("rmsNormBackward", this::rmsNormBackward);
-    ops.put("expertsBackward", () -> experts(true));
-    ops.put("routeBackward", this::routeBackward);
+    ops.put("expertsBackward", () -> experts(new Router(false), true));
+    ops.put("expertsBackward.nulls", () -> experts(new Router(true), true));
+    ops.put("routeBackward", () -> routeBackward(new Router(false)));
+    ops.put("routeBackward.nulls", () -> routeBackward(new Router(true)));
     ops.put("linearWeightGradient.router", () -> weightGradient(size.experts(), d));
     ops.put("linearInputGradient.router", () -> inputGradient(size.experts(), d));
     ops.put("linearWeightGradient.out", () -> weightGradient(d, attended));
@@ -184,26 +192,23 @@ final class StepOps {
     return () -> k.attentionBackward(dQkv, dOut, out, logSumExp, qkv, documentStart, shape);
   }
 
-  private Runnable route() {
-    Router r = new Router();
+  private Runnable route(Router r) {
     return () -> k.route(r.probabilities, r.gates, r.routing, r.logits, r.bias, true);
   }
 
-  private Runnable routeBackward() {
-    Router r = new Router();
-    Tensor dLogits = tokens(size.experts());
-    Tensor dGates = tokens(size.topK());
+  private Runnable routeBackward(Router r) {
+    Tensor dLogits = tokens(r.routing.columns());
+    Tensor dGates = tokens(r.routing.topK());
     return () ->
         k.routeBackward(
             dLogits, dGates, r.probabilities, r.gates, r.routing, r.logits, true, r.bias, 1e-3);
   }
 
-  private Runnable experts(boolean backward) {
-    Router r = new Router();
+  private Runnable experts(Router r, boolean backward) {
     int d = size.width();
     int f = size.ffn();
-    Tensor gateUp = rows(2 * f);
-    Tensor work = rows(d);
+    Tensor gateUp = tensor(r.routing.rows(), 2 * f);
+    Tensor work = tensor(r.routing.rows(), d);
     Tensor x = tokens(d);
     Tensor gateUpWeight = tensor(size.experts(), 2 * f, d);
     Tensor downWeight = tensor(size.experts(), d, f);
@@ -214,7 +219,7 @@ final class StepOps {
           k.experts(out, gateUp, work, residual, x, r.gates, gateUpWeight, downWeight, r.routing);
     }
     Tensor dX = tokens(d);
-    Tensor dGates = tokens(size.topK());
+    Tensor dGates = tokens(r.routing.topK());
     Tensor dGateUpWeight = tensor(size.experts(), 2 * f, d);
     Tensor dDownWeight = tensor(size.experts(), d, f);
     return () ->
@@ -285,13 +290,21 @@ final class StepOps {
 
   /** A routing of random tokens, with what belongs to it. */
   private final class Router {
-    final Tensor logits = tokens(size.experts());
-    final Tensor probabilities = tokens(size.experts());
-    final Tensor gates = tokens(size.topK());
-    final double[] bias = new double[size.experts()];
-    final Routing routing = new Routing(size.tokens(), size.experts(), size.topK());
+    final Routing routing;
+    final Tensor logits;
+    final Tensor probabilities;
+    final Tensor gates;
+    final double[] bias;
 
-    Router() {
+    Router(boolean nulls) {
+      int topK = nulls ? 2 * size.topK() : size.topK();
+      int nullExperts = nulls ? size.experts() : 0;
+      routing =
+          new Routing(size.tokens(), size.experts(), nullExperts, topK, ExpertCapacity.UNLIMITED);
+      logits = tokens(routing.columns());
+      probabilities = tokens(routing.columns());
+      gates = tokens(topK);
+      bias = new double[routing.columns()];
       k.route(probabilities, gates, routing, logits, bias, true);
     }
   }
@@ -303,10 +316,6 @@ final class StepOps {
 
   private Tensor tokens(int width) {
     return tensor(size.tokens(), width);
-  }
-
-  private Tensor rows(int width) {
-    return tensor(size.rows(), width);
   }
 
   private int[] ids() {
