@@ -66,17 +66,15 @@ public final class CompareJob implements Job {
     if (!context.settings().corpus().sources().isEmpty()) {
       QuickstartJob.prepare(context);
     }
-    List<ComparedRun> compared =
-        trainAll(
-            context, runs, config.sideBySide() ? new Semaphore(slots, true) : new Semaphore(1));
+    List<ComparedRun> compared = trainAll(context, runs, slots, config.sideBySide());
     publish(context, new Comparison(compared, config.baselineOf(cells)));
   }
 
-  /** Every cell's configuration, checked before any is trained. */
+  /** Seed by seed every cell's configuration, checked before any is trained. */
   private static List<CellRun> runs(JobContext context, List<CompareConfig.Cell> cells) {
     List<CellRun> runs = new ArrayList<>();
-    for (CompareConfig.Cell cell : cells) {
-      for (long seed : context.settings().compare().seeds()) {
+    for (long seed : context.settings().compare().seeds()) {
+      for (CompareConfig.Cell cell : cells) {
         String id = cell.name() + "-" + seed;
         List<String> overrides = new ArrayList<>(cell.set());
         overrides.add("run.id=" + id);
@@ -103,18 +101,17 @@ public final class CompareJob implements Job {
     }
   }
 
-  /** A semaphore of Spark's slots, or of one cell at a time. */
-  private static List<ComparedRun> trainAll(JobContext context, List<CellRun> runs, Semaphore room)
-      throws Exception {
-    boolean oneByOne = room.availablePermits() == 1;
+  /** A cell starts as soon as Spark has slots for all its workers, or all slots if it is alone. */
+  private static List<ComparedRun> trainAll(
+      JobContext context, List<CellRun> runs, int slots, boolean sideBySide) throws Exception {
+    Semaphore free = new Semaphore(slots);
     CompareProgress progress = new CompareProgress(context, rounds(runs), runs.size());
     ExecutorService threads = Executors.newFixedThreadPool(runs.size());
     List<Future<ComparedRun>> results = new ArrayList<>();
     try {
       for (CellRun run : runs) {
-        int needed = oneByOne ? 1 : run.workers();
-        // taken here, so that cells start in order
-        room.acquire(needed);
+        int needed = sideBySide ? run.workers() : slots;
+        free.acquire(needed); // here and not in the thread, so that cells start in order
         failFast(results);
         results.add(
             threads.submit(
@@ -122,7 +119,7 @@ public final class CompareJob implements Job {
                   try {
                     return train(context, run, progress);
                   } finally {
-                    room.release(needed);
+                    free.release(needed);
                   }
                 }));
       }
