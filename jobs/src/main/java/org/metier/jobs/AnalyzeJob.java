@@ -38,8 +38,15 @@ public final class AnalyzeJob implements Job {
     analyze(context, false);
   }
 
+  /**
+   * The tables of a checkpoint.
+   *
+   * @param step of the checkpoint
+   */
+  record Analyzed(long step, Tables tables) {}
+
   /** Writes and prints the tables; {@code reuse} takes those of this checkpoint that are there. */
-  static void analyze(JobContext context, boolean reuse) throws IOException {
+  static Analyzed analyze(JobContext context, boolean reuse) throws IOException {
     Settings settings = context.settings();
     RunDirectory run = context.runDirectory();
     Path newest =
@@ -55,14 +62,13 @@ public final class AnalyzeJob implements Job {
     String stamp = "step %d, %s%n".formatted(step, settings.analyze());
     if (reuse && run.readText(STAMP).equals(Optional.of(stamp))) {
       context.out().printf("reused %s of step %d%n", run.tables(), step);
-      print(context, Tables.read(context.spark(), run.tables(), id, step));
-      return;
+      return print(context, step, Tables.read(context.spark(), run.tables(), id, step));
     }
     Tables tables = evaluate(context, checkpoint);
     tables.write(run.tables(), id, step);
     run.writeText(STAMP, stamp);
     context.out().printf("analysed %s: tables in %s%n", newest.getName(), run.tables());
-    print(context, tables);
+    return print(context, step, tables);
   }
 
   private static Tables evaluate(JobContext context, Checkpoint.Loaded checkpoint) {
@@ -86,8 +92,9 @@ public final class AnalyzeJob implements Job {
     }
   }
 
-  private static void print(JobContext context, Tables tables) {
+  private static Analyzed print(JobContext context, long step, Tables tables) {
     context.out().println();
     context.out().print(Headline.of(tables).text());
+    return new Analyzed(step, tables);
   }
 }

@@ -18,15 +18,39 @@ final class JobContext implements AutoCloseable {
   private final boolean resume;
   private final Terminal terminal;
   private final StatusLine status;
+  private final Runnable onRound;
   private SparkSession spark;
   private boolean ownsSpark;
 
   JobContext(String command, ConfigLayers layers, boolean resume, Terminal terminal) {
+    this(command, layers, resume, terminal, () -> {});
+  }
+
+  private JobContext(
+      String command, ConfigLayers layers, boolean resume, Terminal terminal, Runnable onRound) {
     this.command = command;
     this.layers = layers;
     this.resume = resume;
     this.terminal = terminal;
     this.status = new StatusLine(terminal, System::nanoTime);
+    this.onRound = onRound;
+  }
+
+  /**
+   * Another run within this command, on the same Spark.
+   *
+   * @param console takes what it prints
+   * @param onRound told of each of its training rounds
+   */
+  JobContext cell(ConfigLayers layers, PrintStream console, Runnable onRound) {
+    Terminal plain = new Terminal(console, false, terminal.columns());
+    JobContext cell = new JobContext(command, layers, true, plain, onRound);
+    cell.spark = spark();
+    return cell;
+  }
+
+  ConfigLayers layers() {
+    return layers;
   }
 
   Settings settings() {
@@ -51,6 +75,11 @@ final class JobContext implements AutoCloseable {
     return new ProgressBar(status);
   }
 
+  /** A training round is over. */
+  void roundFinished() {
+    onRound.run();
+  }
+
   TrainingProgress trainingProgress() {
     return new TrainingProgress(status);
   }
@@ -59,7 +88,7 @@ final class JobContext implements AutoCloseable {
    * Spark, started at the first call. What spark-submit has set wins over the configuration, so
    * that the same preset runs on one machine and on a cluster.
    */
-  SparkSession spark() {
+  synchronized SparkSession spark() {
     if (spark == null) {
       ownsSpark = SparkSession.getDefaultSession().isEmpty();
       spark = SparkSession.builder().config(sparkConf()).getOrCreate();

@@ -33,6 +33,7 @@ public final class Main {
           new TrainJob(),
           new AnalyzeJob(),
           new ReportJob(),
+          new CompareJob(),
           new QueryJob(),
           new EstimateJob(),
           new BenchJob());

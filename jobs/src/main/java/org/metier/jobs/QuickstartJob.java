@@ -33,13 +33,18 @@ public final class QuickstartJob implements Job {
   public void run(JobContext context) throws IOException {
     long began = System.nanoTime();
     Settings settings = context.settings();
-    fetch(context, settings);
-    new PrepareJob().run(context);
+    prepare(context);
     TrainJob.train(context, true);
     AnalyzeJob.analyze(context, true);
     context.out().println();
     ReportJob.report(context);
     printWhatNext(context.out(), settings, (System.nanoTime() - began) / 1e9);
+  }
+
+  /** From sources to token shards; finished work is reused. */
+  static void prepare(JobContext context) {
+    fetch(context, context.settings());
+    new PrepareJob().run(context);
   }
 
   private static void fetch(JobContext context, Settings settings) {

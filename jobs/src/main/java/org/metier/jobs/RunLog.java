@@ -1,10 +1,12 @@
 package org.metier.jobs;
 
 import java.io.IOException;
+import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.net.URI;
 import java.net.URISyntaxException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -29,6 +31,20 @@ final class RunLog {
             ? Path.of(System.getProperty("java.io.tmpdir"), "metier-" + run.id())
             : Path.of(directory);
     return new RunLog(parent.resolve("logs").resolve("metier.log"));
+  }
+
+  /** Takes what a run prints that does not have the terminal to itself. */
+  PrintStream console() throws IOException {
+    Files.createDirectories(file.getParent());
+    return new PrintStream(
+        Files.newOutputStream(consoleFile(), StandardOpenOption.CREATE, StandardOpenOption.APPEND),
+        true,
+        StandardCharsets.UTF_8);
+  }
+
+  /** Where {@link #console} writes. */
+  Path consoleFile() {
+    return file.resolveSibling("console");
   }
 
   /** Sends all logging here, unless spark-submit or the user has configured it already. */

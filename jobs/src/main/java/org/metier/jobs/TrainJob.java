@@ -122,6 +122,7 @@ public final class TrainJob implements Job {
     @Override
     public void roundFinished(RoundMetrics m) {
       progress.round((int) m.round(), m.loss(), m.balanceLoss(), m.maxViolation(), m.tokens());
+      context.roundFinished();
     }
   }
 }

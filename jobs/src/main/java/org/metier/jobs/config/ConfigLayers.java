@@ -28,11 +28,16 @@ public final class ConfigLayers {
   private static final Pattern HOCON_VALUE =
       Pattern.compile("[\\[{\"$].*|true|false|-?\\d+(\\.\\d+)?([eE][+-]?\\d+)?", Pattern.DOTALL);
 
+  private final Config joined;
   private final Config resolved;
   private final Settings settings;
 
-  private ConfigLayers(Config resolved) {
-    this.resolved = resolved;
+  /**
+   * @param joined all layers, substitutions unresolved
+   */
+  private ConfigLayers(Config joined) {
+    this.joined = joined;
+    this.resolved = joined.resolve();
     this.settings = RecordBinder.bind(resolved, Settings.class);
   }
 
@@ -58,13 +63,32 @@ public final class ConfigLayers {
       for (Path file : files) {
         joined = parse(file).withFallback(joined);
       }
-      for (String override : overrides) {
-        joined = override(override).withFallback(joined);
-      }
-      return new ConfigLayers(joined.withFallback(defaults()).resolve());
+      return new ConfigLayers(over(joined.withFallback(defaults()), overrides));
     } catch (ConfigException e) {
       throw new InvalidConfigException(oneLine(e));
     }
+  }
+
+  /**
+   * This configuration with further overrides; what refers to a key of theirs changes, too.
+   *
+   * @param overrides {@code key=value} each, later ones win
+   * @throws InvalidConfigException as above
+   */
+  public ConfigLayers with(List<String> overrides) {
+    try {
+      return new ConfigLayers(over(joined, overrides));
+    } catch (ConfigException e) {
+      throw new InvalidConfigException(oneLine(e));
+    }
+  }
+
+  private static Config over(Config joined, List<String> overrides) {
+    Config all = joined;
+    for (String override : overrides) {
+      all = override(override).withFallback(all);
+    }
+    return all;
   }
 
   /** The key that a misspelt or shortened one was probably meant to be. */

@@ -7,6 +7,7 @@ import com.typesafe.config.ConfigOrigin;
 import com.typesafe.config.ConfigUtil;
 import com.typesafe.config.ConfigValue;
 import com.typesafe.config.ConfigValueType;
+import java.lang.invoke.MethodType;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.ParameterizedType;
 import java.lang.reflect.RecordComponent;
@@ -123,7 +124,8 @@ public final class RecordBinder {
     if (type instanceof ParameterizedType generic && generic.getRawType() == Map.class) {
       return properties(object(path, value));
     }
-    Class<?> plain = (Class<?>) type;
+    // a list has Long where a component has long
+    Class<?> plain = MethodType.methodType((Class<?>) type).unwrap().returnType();
     if (plain.isRecord()) {
       return record(path, object(path, value), plain);
     }

@@ -20,6 +20,7 @@ public record Settings(
     ModelConfig model,
     TrainConfig train,
     AnalyzeConfig analyze,
+    CompareConfig compare,
     QueryConfig query,
     BenchConfig bench,
     SparkConfig spark) {

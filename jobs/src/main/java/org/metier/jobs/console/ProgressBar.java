@@ -50,7 +50,7 @@ public final class ProgressBar implements Progress {
 
   private String line(long done) {
     double rate = done / Math.max(seconds(), 1e-3);
-    String speed = "%s %s  %s/s".formatted(amount(done), unit, Quantity.count(rate));
+    String speed = "%s %s  %s/s".formatted(amount(done), unit, Quantity.rate(rate));
     if (total <= 0) {
       return name + "  " + speed;
     }

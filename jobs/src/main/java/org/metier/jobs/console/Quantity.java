@@ -20,6 +20,13 @@ final class Quantity {
     return String.format(Locale.ROOT, digits, scaled) + SUFFIXES[suffix];
   }
 
+  /** The same of a speed, where 0.4 is something else than nothing. */
+  static String rate(double perSecond) {
+    return perSecond > 0 && perSecond < 9.95
+        ? String.format(Locale.ROOT, "%.1f", perSecond)
+        : count(perSecond);
+  }
+
   /** 0:07, 2:10, 1:02:03. */
   static String duration(double seconds) {
     long whole = Math.round(seconds);

@@ -61,6 +61,15 @@ class ProgressTest {
   }
 
   @Test
+  void slowWorkIsNotCalledStill() {
+    ProgressBar bar = new ProgressBar(status(true, 80));
+    bar.stage("compare", 0, "rounds");
+    pass(5);
+    bar.advance(2);
+    assertThat(text()).isEqualTo("\rcompare  2 rounds  0.4/s\033[K");
+  }
+
+  @Test
   void aLineNeverWraps() {
     ProgressBar bar = new ProgressBar(status(true, 20));
     bar.stage("a stage with a long name", 10, "things");

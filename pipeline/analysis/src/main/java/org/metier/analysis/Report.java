@@ -1,31 +1,14 @@
 package org.metier.analysis;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.OutputStream;
-import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
-import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.sql.SparkSession;
 
-/**
- * The tables of one or more runs as one HTML file that needs no network: page, style, script, data
- * and the chart library (Apache ECharts, from its webjar) in one.
- */
+/** The tables of one or more runs as one {@link HtmlPage}. */
 public final class Report {
-  private static final String ECHARTS = "/META-INF/resources/webjars/echarts/5.5.0/echarts.min.js";
-  private static final Pattern SLOT = Pattern.compile("\\{\\{([a-z]+)}}");
-
   private Report() {}
 
   /**
@@ -54,22 +37,15 @@ public final class Report {
     for (String run : runs) {
       data.add(ReportData.read(spark, directory, run));
     }
-    save(spark, html(data), new Path(output));
+    HtmlPage.save(spark, html(data), new Path(output));
   }
 
   static String html(List<ReportData> runs) {
+    ObjectNode data = HtmlPage.JSON.createObjectNode();
+    ArrayNode list = data.putArray("runs");
+    runs.forEach(run -> list.add(run.toJson(HtmlPage.JSON)));
     String title = String.join(" and ", runs.stream().map(ReportData::run).toList());
-    Map<String, String> parts =
-        Map.of(
-            "title", escaped(title),
-            "style", resource("report.css"),
-            "summary", summary(runs),
-            "data", json(runs),
-            "charts", resource(ECHARTS).replace("</script", "<\\/script"),
-            "script", resource("report.js"));
-    // One pass: what is filled in is never searched for slots.
-    return SLOT.matcher(resource("report.html"))
-        .replaceAll(slot -> Matcher.quoteReplacement(parts.get(slot.group(1))));
+    return HtmlPage.of("report", title, summary(runs), data);
   }
 
   private static String summary(List<ReportData> runs) {
@@ -77,77 +53,27 @@ public final class Report {
     for (ReportData data : runs) {
       Headline headline = Headline.of(data.tables());
       html.append("<article>\n<h2>");
-      html.append(runs.size() == 1 ? "In short" : escaped(data.run()));
+      html.append(runs.size() == 1 ? "In short" : HtmlPage.escaped(data.run()));
       html.append("</h2>\n");
       for (String sentence : headline.sentences()) {
-        html.append("<p>").append(escaped(sentence)).append("</p>\n");
+        html.append("<p>").append(HtmlPage.escaped(sentence)).append("</p>\n");
       }
       if (!headline.experts().isEmpty()) {
         html.append("<ul class=\"belongings\">\n");
         for (Headline.TopExpert expert : headline.bestPerDomain()) {
-          html.append("<li><b>").append(escaped(expert.domain())).append("</b> ");
-          html.append(escaped(expert.words().replaceFirst("(\\d)x its", "$1× its")));
+          html.append("<li><b>").append(HtmlPage.escaped(expert.domain())).append("</b> ");
+          html.append(HtmlPage.escaped(expert.words().replaceFirst("(\\d)x its", "$1× its")));
           html.append("</li>\n");
         }
         html.append("</ul>\n");
       }
       for (String table : data.missing()) {
-        html.append("<p class=\"missing\">The table <code>").append(escaped(table));
-        html.append("</code> of run ").append(escaped(data.run()));
+        html.append("<p class=\"missing\">The table <code>").append(HtmlPage.escaped(table));
+        html.append("</code> of run ").append(HtmlPage.escaped(data.run()));
         html.append(" is missing; what it would show is left out.</p>\n");
       }
       html.append("</article>\n");
     }
     return html.toString();
-  }
-
-  /** Safe inside a script element: no {@code <} is left that could close it. */
-  private static String json(List<ReportData> runs) {
-    ObjectMapper mapper = new ObjectMapper();
-    ObjectNode root = mapper.createObjectNode();
-    ArrayNode list = root.putArray("runs");
-    runs.forEach(data -> list.add(data.toJson(mapper)));
-    try {
-      return mapper
-          .writeValueAsString(root)
-          .replace("<", "\\u003c")
-          .replace("\u2028", "\\u2028")
-          .replace("\u2029", "\\u2029");
-    } catch (JsonProcessingException e) {
-      throw new UncheckedIOException(e);
-    }
-  }
-
-  private static String escaped(String text) {
-    return text.replace("&", "&amp;")
-        .replace("<", "&lt;")
-        .replace(">", "&gt;")
-        .replace("\"", "&quot;")
-        .replace("'", "&#39;");
-  }
-
-  private static String resource(String name) {
-    try (InputStream in = Report.class.getResourceAsStream(name)) {
-      if (in == null) {
-        throw new IllegalStateException("not on the classpath: " + name);
-      }
-      return new String(in.readAllBytes(), StandardCharsets.UTF_8);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
-  }
-
-  /** Beside the target first, so that no half report is ever found. */
-  private static void save(SparkSession spark, String html, Path output) {
-    Path staging = new Path(output.getParent(), "." + output.getName() + ".writing");
-    try {
-      FileSystem files = output.getFileSystem(spark.sessionState().newHadoopConf());
-      try (OutputStream out = files.create(staging, true)) {
-        out.write(html.getBytes(StandardCharsets.UTF_8));
-      }
-      TableDirectory.replace(files, staging, output);
-    } catch (IOException e) {
-      throw new UncheckedIOException("cannot write %s: %s".formatted(output, e.getMessage()), e);
-    }
   }
 }

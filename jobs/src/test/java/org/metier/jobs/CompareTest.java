@@ -1,0 +1,213 @@
+package org.metier.jobs;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.metier.jobs.console.Terminal;
+
+/**
+ * {@code metier compare}: a real matrix on a small corpus, resumed, and refused where it is wrong.
+ */
+class CompareTest {
+  private static final String[] TINY = {
+    "--prepare.vocabSize=300",
+    "--prepare.sequenceLength=32",
+    "--prepare.heldOutShare=0.2",
+    "--model.hiddenSize=16",
+    "--model.numLayers=2",
+    "--model.numHeads=2",
+    "--model.numKvHeads=1",
+    "--model.headDim=8",
+    "--model.numExperts=4",
+    "--model.expertSize=16",
+    "--train.workers=1",
+    "--train.localSteps=2",
+    "--train.batchSequences=4",
+    "--train.rounds=3",
+    "--analyze.maxSequences=50",
+    "--analyze.bootstraps=50",
+    "--spark.master=local[2]",
+    "--spark.conf.spark.ui.enabled=false",
+    "--spark.conf.spark.sql.shuffle.partitions=2"
+  };
+
+  private static final String MATRIX =
+      """
+      [{variants: [{name: local, set: ["train.balance.window=micro-batch"]},\
+      {name: global, set: ["train.balance.window=step"]}]},\
+      {variants: [{name: plain, set: []}, {name: strong, set: ["train.balance.coefficient=0.5"]}]}]""";
+
+  @TempDir static Path directory;
+
+  private final ByteArrayOutputStream out = new ByteArrayOutputStream();
+  private final ByteArrayOutputStream err = new ByteArrayOutputStream();
+
+  @BeforeAll
+  static void compareOnce() throws IOException {
+    Path corpus = Files.createDirectories(directory.resolve("corpus"));
+    for (String domain : List.of("low", "high")) {
+      Files.writeString(corpus.resolve(domain + ".jsonl"), madeUp(domain));
+    }
+    CompareTest first = new CompareTest();
+    assertThat(first.run("prepare")).as(first.err()).isZero();
+    assertThat(first.compare(MATRIX, "[1, 2]")).as(first.err()).isZero();
+    Files.writeString(directory.resolve("console"), first.out());
+  }
+
+  @Test
+  void everyCellIsTrainedWithEverySeedAndComparedWithTheFirst() throws Exception {
+    assertThat(Files.readString(directory.resolve("console")))
+        .contains("8/8 ", "global-strong-2: held-out loss", "Against `local-plain`, seed by seed")
+        .contains("| global-strong |", "| high | low |", "comparison.html");
+    assertThat(rows("SELECT DISTINCT cell FROM comparison ORDER BY cell"))
+        .containsExactly("global-plain", "global-strong", "local-plain", "local-strong");
+    assertThat(rows("SELECT count(*) FROM comparison")).containsExactly("8");
+    assertThat(rows("SELECT count(*) FROM comparison_domain WHERE domain = 'all'"))
+        .containsExactly("8");
+    // what the table says is what the run's own table says
+    assertThat(rows("SELECT loss FROM comparison WHERE cell = 'global-strong' AND seed = 2"))
+        .isEqualTo(
+            rows(
+                "SELECT loss FROM read_parquet('%s/run/cells/global-strong-2/tables/domain_loss/**')"
+                        .formatted(directory)
+                    + " WHERE domain = 'all'"));
+    assertThat(Files.readString(directory.resolve("run/comparison.html")))
+        .contains("global-strong", "<script");
+    assertThat(Files.readString(directory.resolve("console")))
+        .contains(Files.readString(directory.resolve("run/comparison.md")));
+  }
+
+  /** Two ran at a time; alone, a cell comes to the same bits. */
+  @Test
+  void aCellIsAnOrdinaryRun() throws IOException {
+    String alone = "--run.directory=" + directory.resolve("alone");
+    int code = run("train", alone, "--train.seed=2", "--train.balance.window=micro-batch");
+    assertThat(code).as(err()).isZero();
+    assertThat(parameters("alone")).isEqualTo(parameters("run/cells/local-plain-2"));
+    assertThat(parameters("alone")).isNotEqualTo(parameters("run/cells/local-plain-1"));
+    assertThat(parameters("alone")).isNotEqualTo(parameters("run/cells/local-strong-2"));
+  }
+
+  @Test
+  void finishedCellsAreReusedAndOthersTrained() throws IOException {
+    Path kept = directory.resolve("run/cells/local-plain-1/checkpoints/round-000003");
+    Object before = Files.getLastModifiedTime(kept);
+    String one = "[{variants: [{name: local-plain, set: [\"train.balance.window=micro-batch\"]}]}]";
+    assertThat(compare(one, "[1, 3]")).as(err()).isZero();
+    assertThat(Files.getLastModifiedTime(kept)).isEqualTo(before);
+    assertThat(out()).contains("1/2 local-plain-1", "2/2 local-plain-3").doesNotContain("Against");
+    assertThat(directory.resolve("run/cells/local-plain-3/checkpoints/round-000003")).exists();
+    assertThat(compare(MATRIX, "[1, 2]")).as(err()).isZero();
+  }
+
+  @Test
+  void aMatrixThatIsWrongIsRefusedBeforeAnyCellIsTrained() {
+    assertRefused("two cells of the matrix are called 'a'", variants("a", "", "a", ""));
+    assertRefused("a cell of the matrix has no name", variants("", "", "b", ""));
+    assertRefused("compare.axes: a cell of the matrix has no name", "[]");
+    assertRefused(
+        "cell b: command line: train.balance.window: expected one of",
+        variants("a", "", "b", "train.balance.window=best"));
+    assertRefused(
+        "cell b: command line: train.balance.windw: unknown key; did you mean train.balance.window?",
+        variants("a", "", "b", "train.balance.windw=step"));
+    assertRefused("is not KEY=VALUE with a key of train", variants("a", "", "b", "spark.master=x"));
+    assertRefused("compare.seeds has the seeds", variants("a", "", "b", "train.seed=4"));
+    assertRefused(
+        "cell b: train.workers is 9, Spark has 2 slots", variants("a", "", "b", "train.workers=9"));
+    assertThat(run("compare", "--compare.axes=" + MATRIX, "--compare.baseline=x")).isEqualTo(2);
+    assertThat(err()).contains("compare.baseline: no cell is called 'x'; there are local-plain");
+    assertThat(directory.resolve("run/cells/a-1")).doesNotExist();
+  }
+
+  private void assertRefused(String message, String axes) {
+    err.reset();
+    assertThat(compare(axes, "[1]")).isEqualTo(2);
+    assertThat(err()).startsWith("metier: ").contains(message).hasLineCount(1);
+  }
+
+  private static String variants(String name, String set, String other, String otherSet) {
+    return "[{variants: [{name: \"%s\", set: [%s]}, {name: \"%s\", set: [%s]}]}]"
+        .formatted(name, quoted(set), other, quoted(otherSet));
+  }
+
+  private static String quoted(String option) {
+    return option.isEmpty() ? "" : '"' + option + '"';
+  }
+
+  private int compare(String axes, String seeds) {
+    return run("compare", "--compare.axes=" + axes, "--compare.seeds=" + seeds);
+  }
+
+  private int run(String command, String... more) {
+    List<String> args = new ArrayList<>(List.of(command));
+    args.addAll(List.of(TINY));
+    args.add("--run.id=t");
+    args.add("--run.directory=" + directory.resolve("run"));
+    args.add("--prepare.input=" + directory.resolve("corpus"));
+    args.add("--prepare.output=" + directory.resolve("tokens"));
+    args.addAll(List.of(more));
+    Terminal terminal = new Terminal(new PrintStream(out, true), false, 120);
+    return Main.run(terminal, new PrintStream(err, true), args.toArray(String[]::new));
+  }
+
+  private static byte[] parameters(String run) throws IOException {
+    return Files.readAllBytes(
+        directory.resolve(run).resolve("checkpoints/round-000003/model.safetensors"));
+  }
+
+  private static List<String> rows(String sql) throws SQLException {
+    List<String> rows = new ArrayList<>();
+    try (Connection duckdb = DriverManager.getConnection("jdbc:duckdb:")) {
+      for (String table : List.of("comparison", "comparison_domain")) {
+        duckdb
+            .createStatement()
+            .execute(
+                "CREATE VIEW %s AS SELECT * FROM read_parquet('%s/run/tables/%s/**/*.parquet')"
+                    .formatted(table, directory, table));
+      }
+      ResultSet result = duckdb.createStatement().executeQuery(sql);
+      while (result.next()) {
+        rows.add(result.getString(1));
+      }
+    }
+    return rows;
+  }
+
+  private String out() {
+    return out.toString(StandardCharsets.UTF_8);
+  }
+
+  private String err() {
+    return err.toString(StandardCharsets.UTF_8);
+  }
+
+  private static String madeUp(String domain) {
+    Random random = new Random(domain.hashCode());
+    StringBuilder lines = new StringBuilder();
+    for (int document = 0; document < 200; document++) {
+      lines.append("{\"domain\":\"").append(domain).append("\",\"text\":\"");
+      for (int i = 0; i < 40; i++) {
+        int word = (int) (60 * random.nextDouble() * random.nextDouble());
+        lines.append(domain.charAt(0)).append(Integer.toString(word * word + 7, 36)).append(' ');
+      }
+      lines.append("\"}\n");
+    }
+    return lines.toString();
+  }
+}
