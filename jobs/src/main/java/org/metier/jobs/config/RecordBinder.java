@@ -173,11 +173,11 @@ public final class RecordBinder {
     }
     String text = text(value);
     try {
-      if (type == int.class || type == Integer.class) {
+      if (type == int.class) {
         return Integer.parseInt(text);
       } else if (type == long.class) {
         return Long.parseLong(text);
-      } else if (type == double.class || type == Double.class) {
+      } else if (type == double.class) {
         return finite(Double.parseDouble(text));
       } else if (type == boolean.class && (text.equals("true") || text.equals("false"))) {
         return Boolean.valueOf(text);
@@ -213,11 +213,11 @@ public final class RecordBinder {
   }
 
   private static String expectation(Class<?> type) {
-    if (type == int.class || type == Integer.class) { // boxed in lists
+    if (type == int.class) {
       return "a whole number (32 bits)";
     } else if (type == long.class) {
       return "a whole number (64 bits)";
-    } else if (type == double.class || type == Double.class) {
+    } else if (type == double.class) {
       return "a number";
     } else if (type == boolean.class) {
       return "true or false";
