@@ -60,6 +60,25 @@ public record ModelConfig(
     require(initStd > 0, "initStd must be positive, is %s", initStd);
   }
 
+  /** The same parameters with another number of choices per token. */
+  public ModelConfig withTopK(int choices) {
+    return new ModelConfig(
+        vocabSize,
+        hiddenSize,
+        numLayers,
+        numHeads,
+        numKvHeads,
+        headDim,
+        numExperts,
+        choices,
+        expertSize,
+        sequenceLength,
+        normalizeGates,
+        ropeTheta,
+        rmsEpsilon,
+        initStd);
+  }
+
   private static void positive(String key, int value) {
     require(value >= 1, "%s must be at least 1, is %d", key, value);
   }

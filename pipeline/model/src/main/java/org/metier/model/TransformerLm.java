@@ -182,6 +182,11 @@ public final class TransformerLm {
     return experts[layer].probabilities();
   }
 
+  /** One layer's {@link MoeLayer#selectionBias}. */
+  public double[] selectionBias(int layer) {
+    return experts[layer].selectionBias();
+  }
+
   /** Loss of each token of the last pass, nats; valid up to the batch's token count. */
   public double[] losses() {
     return losses;
@@ -228,6 +233,17 @@ public final class TransformerLm {
   public double evaluate(Batch batch) {
     Tensor normed = hidden(batch);
     kernels.crossEntropy(losses, normed, head.value(), batch.targets());
+    return sumOfLosses(batch);
+  }
+
+  /**
+   * The same, with the token that the model finds most likely at each position.
+   *
+   * @param argMax [T], at least as long as the batch; -1 where the target does not count
+   */
+  public double evaluate(Batch batch, int[] argMax) {
+    Tensor normed = hidden(batch);
+    kernels.crossEntropyAndArgMax(losses, argMax, normed, head.value(), batch.targets());
     return sumOfLosses(batch);
   }
 

@@ -9,10 +9,13 @@ import org.metier.prep.shard.ShardManifest;
 /**
  * What an evaluation task needs; broadcast once.
  *
+ * @param key names this evaluation among all that an executor has seen
  * @param values parameters, little-endian float32
  * @param byteLengths UTF-8 bytes of each token
+ * @param tokenClasses {@link TokenClass} of each token, by number
  */
 record EvaluationPlan(
+    String key,
     EngineConfig engine,
     ModelConfig model,
     TrainConfig train,
@@ -20,7 +23,8 @@ record EvaluationPlan(
     ShardManifest manifest,
     SerializableConfiguration hadoop,
     byte[] values,
-    int[] byteLengths)
+    int[] byteLengths,
+    int[] tokenClasses)
     implements Serializable {
 
   /** Kernels of one task. */
