@@ -23,34 +23,48 @@ final class Segment implements Serializable {
 
   final double scoreSum;
 
+  /** [C·E] tokens that each expert received of each class. */
+  final long[] classTokens;
+
   Segment(
       long sequence,
       String domain,
       long tokens,
       long[] expertTokens,
       double[] gateMass,
-      double scoreSum) {
+      double scoreSum,
+      long[] classTokens) {
     this.sequence = sequence;
     this.domain = domain;
     this.tokens = tokens;
     this.expertTokens = expertTokens;
     this.gateMass = gateMass;
     this.scoreSum = scoreSum;
+    this.classTokens = classTokens;
   }
 
   /** From a row in the order of {@link RoutingSchema#SEQUENCE_ROUTING}. */
   static Segment of(Row row) {
-    List<Long> tokens = row.getList(4);
     List<Double> mass = row.getList(5);
-    long[] expertTokens = new long[tokens.size()];
     double[] gateMass = new double[mass.size()];
-    for (int e = 0; e < expertTokens.length; e++) {
-      expertTokens[e] = tokens.get(e);
-    }
     for (int e = 0; e < gateMass.length; e++) {
       gateMass[e] = mass.get(e);
     }
     return new Segment(
-        row.getLong(0), row.getString(1), row.getLong(3), expertTokens, gateMass, row.getDouble(6));
+        row.getLong(0),
+        row.getString(1),
+        row.getLong(3),
+        longs(row.getList(4)),
+        gateMass,
+        row.getDouble(6),
+        longs(row.getList(7)));
+  }
+
+  private static long[] longs(List<Long> list) {
+    long[] values = new long[list.size()];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = list.get(i);
+    }
+    return values;
   }
 }

@@ -22,8 +22,8 @@ import scala.Tuple2;
 
 /**
  * Runs a checkpoint over held-out, domain-tagged sequences in the executors and hands out counts:
- * per sequence, domain and layer, or per layer alone, and per token only where a trace is asked for.
- * What the counts mean is for the analysis to say.
+ * per sequence, domain and layer, or per layer alone, and per token only where a trace is asked
+ * for. What the counts mean is for the analysis to say.
  */
 public final class Evaluation implements AutoCloseable {
   /** Batches of one task: few enough that progress is seen, enough to pay for the model. */
@@ -222,9 +222,7 @@ public final class Evaluation implements AutoCloseable {
     List<Row> rows = new ArrayList<>();
     for (int id = 0; id < tokenizer.vocabSize(); id++) {
       String text =
-          id == tokenizer.separator()
-              ? Tokenizer.SEPARATOR_TEXT
-              : tokenizer.decode(new int[] {id});
+          id == tokenizer.separator() ? Tokenizer.SEPARATOR_TEXT : tokenizer.decode(new int[] {id});
       rows.add(RowFactory.create(id, text));
     }
     return spark.createDataFrame(rows, VOCABULARY_TOKENS);

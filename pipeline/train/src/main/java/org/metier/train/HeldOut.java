@@ -50,15 +50,23 @@ record HeldOut(Path split, ShardManifest manifest, Tokenizer tokenizer, Configur
     return new HeldOut(split, manifest, tokenizer, hadoop);
   }
 
-  /** What tasks need to run a checkpoint over this text. */
+  /** What tasks need to run a checkpoint over this text, under a key of its own. */
   EvaluationPlan plan(Checkpoint.Loaded checkpoint, EngineConfig engine, TrainConfig config) {
+    return plan(UUID.randomUUID().toString(), checkpoint, engine, config);
+  }
+
+  /**
+   * @param key of the evaluation, see {@link EvaluationPlan}
+   */
+  EvaluationPlan plan(
+      String key, Checkpoint.Loaded checkpoint, EngineConfig engine, TrainConfig config) {
     int[] byteLengths = new int[tokenizer.vocabSize()];
     for (int id = 0; id < byteLengths.length; id++) {
       byteLengths[id] = tokenizer.byteLength(id);
     }
     float[] values = checkpoint.state().values();
     return new EvaluationPlan(
-        UUID.randomUUID().toString(),
+        key,
         engine,
         checkpoint.header().model(),
         config,

@@ -3,6 +3,7 @@ package org.metier.train;
 import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.UUID;
 import java.util.function.LongConsumer;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
@@ -17,9 +18,9 @@ import org.metier.prep.shard.TokenSequence;
  * How two checkpoints of a run route the same held-out text: both models go over it side by side in
  * the executors, without their output layers, and only sums leave.
  *
- * @param overlap rows (checkpoint_step, layer, k, tokens, sequences, overlap, overlap_squares): with
- *     o the size of the common part of a token's first k choices, summed over a sequence, {@code
- *     overlap} is Σ o and {@code overlap_squares} Σ o² over the sequences
+ * @param overlap rows (checkpoint_step, layer, k, tokens, sequences, overlap, overlap_squares):
+ *     with o the size of the common part of a token's first k choices, summed over a sequence,
+ *     {@code overlap} is Σ o and {@code overlap_squares} Σ o² over the sequences
  * @param choices rows (checkpoint_step, layer, domain, expert, tokens) of the other checkpoint
  */
 public record RoutingDrift(List<Row> overlap, List<Row> choices) {
@@ -42,11 +43,12 @@ public record RoutingDrift(List<Row> overlap, List<Row> choices) {
       LongConsumer progress) {
     JavaSparkContext context = JavaSparkContext.fromSparkContext(spark.sparkContext());
     HeldOut heldOut = HeldOut.open(spark, data, reference.header());
-    Broadcast<EvaluationPlan> ours = context.broadcast(heldOut.plan(reference, engine, config));
-    Broadcast<EvaluationPlan> theirs = context.broadcast(heldOut.plan(other, engine, config));
+    String key = UUID.randomUUID().toString();
+    Broadcast<EvaluationPlan> ours =
+        context.broadcast(heldOut.plan(key, reference, engine, config));
+    Broadcast<EvaluationPlan> theirs = context.broadcast(heldOut.plan(key, other, engine, config));
     long sequences = Math.min(maxSequences, heldOut.manifest().sequences());
-    List<long[]> ranges =
-        HeldOut.ranges(sequences, (long) TASK_BATCHES * config.batchSequences());
+    List<long[]> ranges = HeldOut.ranges(sequences, (long) TASK_BATCHES * config.batchSequences());
     LongAccumulator done = spark.sparkContext().longAccumulator("compared sequences");
     context.setJobDescription("metier routing drift");
     try {
@@ -66,17 +68,18 @@ public record RoutingDrift(List<Row> overlap, List<Row> choices) {
       parts.subList(1, parts.size()).forEach(total::add);
       return total.rows(other.header().step(), sequences, heldOut.manifest().domains());
     } finally {
-      EvaluationReplica.closeIdle("");
+      EvaluationReplica.closeIdle(key);
       ours.destroy();
       theirs.destroy();
     }
   }
 
   private static Sums compare(EvaluationPlan ours, EvaluationPlan theirs, long from, long to) {
-    EvaluationReplica reference = new EvaluationReplica(ours.key(), ours, ours.model());
-    EvaluationReplica other = new EvaluationReplica(theirs.key(), theirs, theirs.model());
-    try (reference;
-        other) {
+    EvaluationReplica reference =
+        EvaluationReplica.acquire(ours.key() + "/reference", ours, ours.model());
+    EvaluationReplica other =
+        EvaluationReplica.acquire(theirs.key() + "/other", theirs, theirs.model());
+    try {
       int experts = reference.model.probabilities(0).dim(1);
       int domains = ours.manifest().domains().size();
       Sums sums = new Sums(ours.model().numLayers(), ours.model().topK(), domains, experts);
@@ -95,6 +98,9 @@ public record RoutingDrift(List<Row> overlap, List<Row> choices) {
         }
       }
       return sums;
+    } finally {
+      reference.release();
+      other.release();
     }
   }
 
@@ -155,7 +161,9 @@ public record RoutingDrift(List<Row> overlap, List<Row> choices) {
       return at;
     }
 
-    /** 1 if the other checkpoint has chosen this expert for this token before, and else notes it. */
+    /**
+     * 1 if the other checkpoint has chosen this expert for this token before, and else notes it.
+     */
     private int meet(int expert) {
       if (mark[expert] == token) {
         return 1;
@@ -185,8 +193,7 @@ public record RoutingDrift(List<Row> overlap, List<Row> choices) {
       for (int l = 0; l < overlap.length; l++) {
         for (int j = 0; j < overlap[l].length; j++) {
           overlapRows.add(
-              RowFactory.create(
-                  step, l, j + 1, tokens, sequences, overlap[l][j], squares[l][j]));
+              RowFactory.create(step, l, j + 1, tokens, sequences, overlap[l][j], squares[l][j]));
         }
         for (int i = 0; i < choices[l].length; i++) {
           choiceRows.add(

@@ -256,8 +256,7 @@ public interface Kernels extends AutoCloseable {
    * @param argMax [T] on the host: the largest logit's place, the lower of equal ones; -1 where the
    *     target is negative
    */
-  void crossEntropyAndArgMax(
-      double[] losses, int[] argMax, Tensor x, Tensor head, int[] targets);
+  void crossEntropyAndArgMax(double[] losses, int[] argMax, Tensor x, Tensor head, int[] targets);
 
   /**
    * The same, and in the same pass over the tiles the gradient of {@code scale · Σ_t losses[t]}:

@@ -92,8 +92,7 @@ interface LossContract extends Contract {
                   targets);
           assertThat(argMax[tokens]).as("beyond the rows").isEqualTo(7);
           trial.result("losses", Arrays.copyOf(losses, tokens));
-          trial.result(
-              "argMax", Arrays.stream(argMax, 0, tokens).asDoubleStream().toArray());
+          trial.result("argMax", Arrays.stream(argMax, 0, tokens).asDoubleStream().toArray());
         });
   }
 
