@@ -43,7 +43,9 @@ fail_cell() { # name log
 
 # One Markdown row for every cell that has run.
 print_table() {
-  local list
-  list=$(printf '"%s",' "${finished[@]}")
-  "$home/jobs/run" query --run.directory="$runs/query" --query.name=balance_of_batches --query.runs="[${list%,}]"
+  local run options=()
+  for run in "${finished[@]}"; do
+    options+=(--run "$run")
+  done
+  "$home/jobs/run" sql --run.directory="$runs/sql" --query balance_of_batches "${options[@]}"
 }

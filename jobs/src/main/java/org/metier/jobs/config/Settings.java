@@ -19,6 +19,6 @@ public record Settings(
     ModelConfig model,
     TrainConfig train,
     AnalyzeConfig analyze,
-    QueryConfig query,
+    SqlConfig sql,
     BenchConfig bench,
     SparkConfig spark) {}
