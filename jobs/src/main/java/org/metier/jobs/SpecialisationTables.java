@@ -9,6 +9,9 @@ import org.metier.analysis.Analysis;
 import org.metier.analysis.AnalyzeConfig;
 import org.metier.analysis.Coactivation;
 import org.metier.analysis.ExpertAblation;
+import org.metier.analysis.ExpertClusters;
+import org.metier.analysis.Independence;
+import org.metier.analysis.RouterMap;
 import org.metier.analysis.RoutingFlow;
 import org.metier.analysis.Saturation;
 import org.metier.analysis.TableDirectory;
@@ -88,11 +91,25 @@ final class SpecialisationTables {
               config);
       write(Vocabulary.TABLE, vocabulary.rows(), Vocabulary.SCHEMA);
       write(Vocabulary.SUMMARY_TABLE, vocabulary.summary(), Vocabulary.SUMMARY_SCHEMA);
+      writeSmall(tables);
       if (config.trace()) {
         directory.writeParts("routing_trace", run, step, evaluation.trace());
       }
       return tables;
     }
+  }
+
+  /** What MLlib makes of them. */
+  private void writeSmall(Tables tables) {
+    write(Independence.TABLE, Independence.rows(tables), Independence.SCHEMA);
+    write(
+        ExpertClusters.TABLE,
+        ExpertClusters.rows(context.spark(), tables, config.seed()),
+        ExpertClusters.SCHEMA);
+    write(
+        RouterMap.TABLE,
+        RouterMap.rows(context.spark(), Evaluation.routers(context.spark(), checkpoint)),
+        RouterMap.SCHEMA);
   }
 
   private void ablate(Tables tables) {

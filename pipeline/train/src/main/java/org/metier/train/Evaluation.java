@@ -16,6 +16,8 @@ import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 import org.apache.spark.storage.StorageLevel;
 import org.apache.spark.util.LongAccumulator;
+import org.metier.engine.tensor.ParameterLayout;
+import org.metier.model.Parameters;
 import org.metier.prep.BadDataException;
 import org.metier.prep.tokenize.Tokenizer;
 import scala.Tuple2;
@@ -79,6 +81,12 @@ public final class Evaluation implements AutoCloseable {
 
   private static final StructType VOCABULARY_TOKENS =
       new StructType().add("token", "integer", false).add("text", "string", false);
+
+  private static final StructType ROUTERS =
+      new StructType()
+          .add("layer", "integer", false)
+          .add("expert", "integer", false)
+          .add("weights", DataTypes.createArrayType(DataTypes.DoubleType, false), false);
 
   private final SparkSession spark;
   private final Tokenizer tokenizer;
@@ -226,6 +234,25 @@ public final class Evaluation implements AutoCloseable {
       rows.add(RowFactory.create(id, text));
     }
     return spark.createDataFrame(rows, VOCABULARY_TOKENS);
+  }
+
+  /** Columns layer, expert, weights[d]: the rows of each layer's router, whose products are logits. */
+  public static Dataset<Row> routers(SparkSession spark, Checkpoint.Loaded checkpoint) {
+    ParameterLayout layout = Parameters.layout(checkpoint.header().model());
+    List<Row> rows = new ArrayList<>();
+    for (int l = 0; l < checkpoint.header().model().numLayers(); l++) {
+      ParameterLayout.Slice router = layout.slice(Parameters.router(l));
+      int experts = router.shape()[0];
+      int width = router.size() / experts;
+      for (int e = 0; e < experts; e++) {
+        Double[] weights = new Double[width];
+        for (int i = 0; i < width; i++) {
+          weights[i] = (double) checkpoint.state().values()[router.offset() + e * width + i];
+        }
+        rows.add(RowFactory.create(l, e, weights));
+      }
+    }
+    return spark.createDataFrame(rows, ROUTERS);
   }
 
   /** Names of the classes of {@code class_tokens} in {@link #sequenceRouting}, by number. */
