@@ -19,6 +19,7 @@ public record Settings(
     ModelConfig model,
     TrainConfig train,
     AnalyzeConfig analyze,
+    ReportConfig report,
     SqlConfig sql,
     BenchConfig bench,
     SparkConfig spark) {}

@@ -21,9 +21,9 @@ import org.apache.spark.sql.types.StructType;
  *
  * <p>The test takes choices as independent, which the tokens of one text are not: its {@code
  * p_value} is far too small and only {@code layer_summary.permutation_p} is to be trusted. What the
- * table is for is {@code cramers_v}, the size of the effect: 0 = independent, 1 = one determines the
- * other; corrected for the bias of small tables (Bergsma 2013, A bias-correction for Cramér's V and
- * Tschuprow's T).
+ * table is for is {@code cramers_v}, the size of the effect: 0 = independent, 1 = one determines
+ * the other; corrected for the bias of small tables (Bergsma 2013, A bias-correction for Cramér's V
+ * and Tschuprow's T).
  *
  * <p>Experts, domains and classes without a choice are left out.
  */
@@ -56,7 +56,8 @@ public final class Independence {
       TreeMap<String, long[]> classes = new TreeMap<>();
       for (ExpertTokenClass row : tables.expertTokenClass()) {
         if (row.layer() == layer.layer()) {
-          classes.computeIfAbsent(row.tokenClass(), c -> new long[layer.numExperts()])[
+          classes
+                  .computeIfAbsent(row.tokenClass(), c -> new long[layer.numExperts()])[
                   row.expert()] =
               row.tokens();
         }

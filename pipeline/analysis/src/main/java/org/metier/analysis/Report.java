@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.sql.SparkSession;
@@ -24,6 +25,8 @@ import org.apache.spark.sql.SparkSession;
  */
 public final class Report {
   private static final String ECHARTS = "/META-INF/resources/webjars/echarts/5.5.0/echarts.min.js";
+  private static final List<String> SCRIPTS =
+      List.of("report.js", "report-experts.js", "report-training.js", "report-start.js");
   private static final Pattern SLOT = Pattern.compile("\\{\\{([a-z]+)}}");
 
   private Report() {}
@@ -38,23 +41,67 @@ public final class Report {
   }
 
   /**
-   * The last step of several runs, side by side where that makes sense.
+   * The last step of several runs of one directory.
    *
-   * @param output the HTML file; replaced if it exists
-   * @throws MissingTableException when a run has no table at all, or one of another version; a
-   *     single table that is missing is named in the report instead
+   * @see #write(SparkSession, List, String)
    */
   public static void write(
       SparkSession spark, String tablesDirectory, List<String> runs, String output) {
+    write(spark, runs.stream().map(run -> new Source(tablesDirectory, run)).toList(), output);
+  }
+
+  /**
+   * A run and where its tables lie.
+   *
+   * @param tablesDirectory on any Hadoop file system
+   */
+  public record Source(String tablesDirectory, String run) {
+
+    /**
+     * The run whose tables a directory holds.
+     *
+     * @throws MissingTableException when it holds none, or several
+     */
+    public static Source only(SparkSession spark, String tablesDirectory) {
+      List<String> runs = new TableDirectory(spark, tablesDirectory).runs();
+      if (runs.size() != 1) {
+        throw new MissingTableException(
+            "%s has tables of %s, not of one run"
+                .formatted(tablesDirectory, runs.isEmpty() ? "no run" : "the runs " + runs));
+      }
+      return new Source(tablesDirectory, runs.get(0));
+    }
+  }
+
+  /**
+   * The last step of several runs, side by side where that makes sense, and its main charts as PNG
+   * files beside it ({@code report.html} has {@code report-experts.png} and so on).
+   *
+   * @param output the HTML file; replaced if it exists
+   * @return what was written, the HTML file first
+   * @throws MissingTableException when a run has no table at all, or one of another version; a
+   *     single table that is missing is named in the report instead
+   */
+  public static List<String> write(SparkSession spark, List<Source> runs, String output) {
     if (runs.isEmpty()) {
       throw new IllegalArgumentException("the report needs at least one run");
     }
-    TableDirectory directory = new TableDirectory(spark, tablesDirectory);
     List<ReportData> data = new ArrayList<>();
-    for (String run : runs) {
-      data.add(ReportData.read(spark, directory, run));
+    for (Source source : runs) {
+      TableDirectory directory = new TableDirectory(spark, source.tablesDirectory());
+      ReportData read = ReportData.read(spark, directory, source.run());
+      boolean taken = data.stream().anyMatch(other -> other.run().equals(source.run()));
+      data.add(taken ? read.called(source.run() + " of " + source.tablesDirectory()) : read);
     }
-    save(spark, html(data), new Path(output));
+    List<String> written = new ArrayList<>();
+    save(spark, html(data).getBytes(StandardCharsets.UTF_8), new Path(output));
+    written.add(output);
+    for (Map.Entry<String, byte[]> chart : ReportCharts.of(data).entrySet()) {
+      String file = output.replaceFirst("(\\.html)?$", "-" + chart.getKey() + ".png");
+      save(spark, chart.getValue(), new Path(file));
+      written.add(file);
+    }
+    return written;
   }
 
   static String html(List<ReportData> runs) {
@@ -66,7 +113,7 @@ public final class Report {
             "summary", summary(runs),
             "data", json(runs),
             "charts", resource(ECHARTS).replace("</script", "<\\/script"),
-            "script", resource("report.js"));
+            "script", SCRIPTS.stream().map(Report::resource).collect(Collectors.joining("\n")));
     // One pass: what is filled in is never searched for slots.
     return SLOT.matcher(resource("report.html"))
         .replaceAll(slot -> Matcher.quoteReplacement(parts.get(slot.group(1))));
@@ -138,12 +185,12 @@ public final class Report {
   }
 
   /** Beside the target first, so that no half report is ever found. */
-  private static void save(SparkSession spark, String html, Path output) {
+  private static void save(SparkSession spark, byte[] content, Path output) {
     Path staging = new Path(output.getParent(), "." + output.getName() + ".writing");
     try {
       FileSystem files = output.getFileSystem(spark.sessionState().newHadoopConf());
       try (OutputStream out = files.create(staging, true)) {
-        out.write(html.getBytes(StandardCharsets.UTF_8));
+        out.write(content);
       }
       TableDirectory.replace(files, staging, output);
     } catch (IOException e) {

@@ -139,6 +139,16 @@ public final class TableDirectory {
         .toList();
   }
 
+  /** The runs of all tables, in alphabetical order. */
+  public List<String> runs() {
+    return list(directory).stream()
+        .filter(table -> Character.isLetter(table.charAt(0)))
+        .flatMap(table -> runs(table).stream())
+        .distinct()
+        .sorted()
+        .toList();
+  }
+
   private Dataset<Row> parquet(Path path) {
     try {
       return spark.read().parquet(path.toString());

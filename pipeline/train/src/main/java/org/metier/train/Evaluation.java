@@ -236,7 +236,9 @@ public final class Evaluation implements AutoCloseable {
     return spark.createDataFrame(rows, VOCABULARY_TOKENS);
   }
 
-  /** Columns layer, expert, weights[d]: the rows of each layer's router, whose products are logits. */
+  /**
+   * Columns layer, expert, weights[d]: the rows of each layer's router, whose products are logits.
+   */
   public static Dataset<Row> routers(SparkSession spark, Checkpoint.Loaded checkpoint) {
     ParameterLayout layout = Parameters.layout(checkpoint.header().model());
     List<Row> rows = new ArrayList<>();
