@@ -3,18 +3,13 @@ package org.metier.jobs;
 import java.io.IOException;
 import java.util.Optional;
 import org.apache.hadoop.fs.Path;
-import org.metier.analysis.Analysis;
-import org.metier.analysis.AnalyzeConfig;
 import org.metier.analysis.Headline;
 import org.metier.analysis.Tables;
 import org.metier.jobs.config.Settings;
-import org.metier.jobs.console.ProgressBar;
-import org.metier.prep.BadDataException;
 import org.metier.train.Checkpoint;
-import org.metier.train.Evaluation;
 import org.metier.train.RunDirectory;
 
-/** {@code metier analyze}: the newest checkpoint and held-out text to specialisation tables. */
+/** {@code metier analyze}: a checkpoint and held-out text to specialisation tables. */
 public final class AnalyzeJob implements Job {
   /** Says of which checkpoint and with which settings the tables are; written after them. */
   private static final String STAMP = "analyzed.txt";
@@ -30,7 +25,7 @@ public final class AnalyzeJob implements Job {
 
   @Override
   public String purpose() {
-    return "Runs the newest checkpoint over held-out text and writes the specialisation tables.";
+    return "Runs a checkpoint over held-out text and writes the specialisation tables.";
   }
 
   @Override
@@ -49,47 +44,21 @@ public final class AnalyzeJob implements Job {
   static Analyzed analyze(JobContext context, boolean reuse) throws IOException {
     Settings settings = context.settings();
     RunDirectory run = context.runDirectory();
-    Path newest =
-        run.newestCheckpoint()
-            .orElseThrow(
-                () ->
-                    new BadDataException(
-                        "%s: the run %s has no checkpoint; metier train makes one"
-                            .formatted(run.root(), settings.run().id())));
-    Checkpoint.Loaded checkpoint = Checkpoint.read(run, newest);
-    long step = checkpoint.header().step();
     String id = settings.run().id();
+    Path path = CheckpointChoice.of(run, id, settings.analyze().checkpoint());
+    Checkpoint.Loaded checkpoint = Checkpoint.read(run, path);
+    long step = checkpoint.header().step();
     String stamp = "step %d, %s%n".formatted(step, settings.analyze());
     if (reuse && run.readText(STAMP).equals(Optional.of(stamp))) {
       context.out().printf("reused %s of step %d%n", run.tables(), step);
       return print(context, step, Tables.read(context.spark(), run.tables(), id, step));
     }
-    Tables tables = evaluate(context, checkpoint);
-    tables.write(run.tables(), id, step);
+    SpecialisationTables writer = new SpecialisationTables(context, checkpoint);
+    Tables tables = writer.write();
+    writer.compare(run, path);
     run.writeText(STAMP, stamp);
-    context.out().printf("analysed %s: tables in %s%n", newest.getName(), run.tables());
+    context.out().printf("analysed %s: tables in %s%n", path.getName(), run.tables());
     return print(context, step, tables);
-  }
-
-  private static Tables evaluate(JobContext context, Checkpoint.Loaded checkpoint) {
-    Settings settings = context.settings();
-    AnalyzeConfig config = settings.analyze();
-    ProgressBar progress = context.progress();
-    progress.stage("evaluate held-out text", config.maxSequences(), "sequences");
-    try (Evaluation evaluation =
-        new Evaluation(
-            context.spark(),
-            settings.train().data(),
-            checkpoint,
-            settings.engine(),
-            settings.train(),
-            config.maxSequences(),
-            progress::advance)) {
-      progress.done("evaluated held-out text");
-      return new Analysis(context.spark(), config)
-          .tables(
-              evaluation.sequenceRouting(), evaluation.sequenceLoss(), evaluation.tokenCounts());
-    }
   }
 
   private static Analyzed print(JobContext context, long step, Tables tables) {

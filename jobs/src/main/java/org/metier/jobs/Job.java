@@ -2,6 +2,7 @@ package org.metier.jobs;
 
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Function;
 
 /** One command: a stage of the path from raw text to tables, or the whole path. */
 interface Job {
@@ -29,6 +30,42 @@ interface Job {
   /** Options of this command alone. */
   default List<Shorthand> shorthands() {
     return List.of();
+  }
+
+  /**
+   * A word of the command line that is no option.
+   *
+   * @param label for {@code --help}
+   * @param overrides what a value stands for, {@code key=value} each
+   */
+  record Argument(String label, String description, Function<String, List<String>> overrides) {}
+
+  /** The word that this command takes, if any. */
+  default Optional<Argument> argument() {
+    return Optional.empty();
+  }
+
+  /**
+   * An option with a value, which may be given several times.
+   *
+   * @param option as typed: {@code --run}
+   * @param label of the value, for {@code --help}
+   * @param overrides what all values together stand for, {@code key=value} each
+   */
+  record Value(
+      String option,
+      String label,
+      String description,
+      Function<List<String>, List<String>> overrides) {}
+
+  /** Options with values of this command alone. */
+  default List<Value> values() {
+    return List.of();
+  }
+
+  /** Whether this job only looks at a run, so that not even a log may appear in its directory. */
+  default boolean onlyLooks() {
+    return false;
   }
 
   /** Whether an unfinished run is continued without being asked ({@code --resume}). */

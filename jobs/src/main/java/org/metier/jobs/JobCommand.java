@@ -85,9 +85,23 @@ final class JobCommand implements Callable<Integer> {
     return presets;
   }
 
-  /** What the command's shorthands stand for, and the keys that were given by name. */
+  /**
+   * What the command's word, values and shorthands stand for, and the keys that were given by name.
+   */
   private List<String> overrides() {
     List<String> all = new ArrayList<>();
+    String word = spec.commandLine().getParseResult().matchedPositionalValue(0, null);
+    job.argument()
+        .filter(a -> word != null)
+        .map(a -> a.overrides().apply(word))
+        .ifPresent(all::addAll);
+    for (Job.Value value : job.values()) {
+      List<String> given =
+          spec.commandLine().getParseResult().matchedOptionValue(value.option(), List.of());
+      if (!given.isEmpty()) {
+        all.addAll(value.overrides().apply(given));
+      }
+    }
     for (Job.Shorthand shorthand : job.shorthands()) {
       if (spec.commandLine().getParseResult().hasMatchedOption(shorthand.option())) {
         all.add(shorthand.override());

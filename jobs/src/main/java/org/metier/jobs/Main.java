@@ -18,6 +18,7 @@ import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.Model.PositionalParamSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.UnmatchedArgumentException;
 
@@ -34,7 +35,7 @@ public final class Main {
           new AnalyzeJob(),
           new ReportJob(),
           new CompareJob(),
-          new QueryJob(),
+          new SqlJob(),
           new EstimateJob(),
           new BenchJob());
 
@@ -98,6 +99,28 @@ public final class Main {
                 .description(shorthand.description())
                 .build());
       }
+      for (Job.Value value : job.values()) {
+        spec.addOption(
+            OptionSpec.builder(value.option())
+                .arity("1")
+                .type(List.class)
+                .auxiliaryTypes(String.class)
+                .paramLabel(value.label())
+                .description(value.description())
+                .build());
+      }
+      String word = job.argument().map(a -> "[" + a.label() + "] ").orElse("");
+      job.argument()
+          .ifPresent(
+              argument ->
+                  spec.addPositional(
+                      PositionalParamSpec.builder()
+                          .index("0")
+                          .arity("0..1")
+                          .type(String.class)
+                          .paramLabel(argument.label())
+                          .description(argument.description())
+                          .build()));
       String preset =
           job.preset().map(file -> "Without --conf, FILE is " + file + ".%n").orElse("");
       spec.usageMessage()
@@ -106,7 +129,12 @@ public final class Main {
                   + "--show-config lists them all.%n"
                   + preset);
       describe(
-          spec, "metier " + job.name() + " [--conf FILE] [--KEY=VALUE ...] [--resume] [--verbose]");
+          spec,
+          "metier "
+              + job.name()
+              + " "
+              + word
+              + "[--conf FILE] [--KEY=VALUE ...] [--resume] [--verbose]");
       root.addSubcommand(job.name(), command);
     }
     return root.setOut(new PrintWriter(terminal.out(), true));

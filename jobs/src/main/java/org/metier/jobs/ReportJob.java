@@ -1,5 +1,7 @@
 package org.metier.jobs;
 
+import java.util.ArrayList;
+import java.util.List;
 import org.metier.analysis.Report;
 import org.metier.train.RunDirectory;
 
@@ -28,8 +30,15 @@ public final class ReportJob implements Job {
   static String report(JobContext context) {
     RunDirectory run = context.runDirectory();
     String file = context.settings().run().report();
-    Report.write(context.spark(), run.tables(), context.settings().run().id(), file);
-    context.out().printf("report in %s%n", file);
+    List<Report.Source> sources = new ArrayList<>();
+    sources.add(new Report.Source(run.tables(), context.settings().run().id()));
+    for (String other : context.settings().report().beside()) {
+      sources.add(Report.Source.only(context.spark(), other + "/tables"));
+    }
+    List<String> written = Report.write(context.spark(), sources, file);
+    context
+        .out()
+        .printf("report in %s, charts beside it: %d PNG files%n", file, written.size() - 1);
     return file;
   }
 }

@@ -282,15 +282,25 @@ class PipelineTest {
 
   @Test
   void aQueryPrintsItsRowsAsMarkdown() {
-    String runs = "--query.runs=[\"%s\"]".formatted(shared.resolve("run"));
-    String name = "--query.name=../conf/sql/balance_of_batches.sql";
-    assertThat(run(own, "query", runs, name)).as(err()).isZero();
+    String directory = shared.resolve("run").toString();
+    String[] query = {"--run", directory, "--query", "../conf/sql/balance_of_batches.sql"};
+    assertThat(run(own, "sql", query)).as(err()).isZero();
     assertThat(out())
         .startsWith("| run | step | held_out_loss | worst_round | ")
         .containsPattern("\\n\\| t \\| 8 \\| \\d\\.\\d{4} \\| ")
         .hasLineCount(3);
-    assertFails(2, "query.name: nowhere.sql: no such file", "query", "--query.name=nowhere.sql");
-    assertFails(3, "nowhere/tables: no tables", "query", runs.replace("/run", "/nowhere"), name);
+    assertFails(2, "sql.query: nowhere.sql: no such file", "sql", "--query", "nowhere.sql");
+    assertFails(2, "query and statement exclude each other", "sql", "--query", "x", "SELECT 1");
+    query[1] = own.resolve("nowhere").toString();
+    assertFails(3, "nowhere/tables: no tables", "sql", query);
+    assertFails(2, "Syntax error", "sql", "--run", directory, "SELEC 1");
+    assertFails(
+        3,
+        "The runs have the tables coactivation,",
+        "sql",
+        "--run",
+        directory,
+        "SELECT * FROM nowhere");
   }
 
   @Test

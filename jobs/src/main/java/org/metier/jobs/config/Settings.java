@@ -20,8 +20,9 @@ public record Settings(
     ModelConfig model,
     TrainConfig train,
     AnalyzeConfig analyze,
+    ReportConfig report,
     CompareConfig compare,
-    QueryConfig query,
+    SqlConfig sql,
     BenchConfig bench,
     SparkConfig spark) {
 

@@ -33,10 +33,14 @@ public final class Analysis {
    * @param sequenceRouting {@link RoutingSchema#SEQUENCE_ROUTING}
    * @param sequenceLoss {@link RoutingSchema#SEQUENCE_LOSS}
    * @param tokenCounts {@link RoutingSchema#TOKEN_COUNTS}
+   * @param tokenClasses names of the classes of {@code class_tokens}, by number
    * @throws IllegalArgumentException when an input lacks a column or its rows contradict each other
    */
   public Tables tables(
-      Dataset<Row> sequenceRouting, Dataset<Row> sequenceLoss, Dataset<Row> tokenCounts) {
+      Dataset<Row> sequenceRouting,
+      Dataset<Row> sequenceLoss,
+      Dataset<Row> tokenCounts,
+      List<String> tokenClasses) {
     Dataset<Row> routing =
         RoutingSchema.conform("sequence_routing", sequenceRouting, RoutingSchema.SEQUENCE_ROUTING);
     Dataset<Row> losses =
@@ -44,7 +48,7 @@ public final class Analysis {
     Dataset<Row> counts =
         RoutingSchema.conform("token_counts", tokenCounts, RoutingSchema.TOKEN_COUNTS);
     Tables.Builder tables = new Tables.Builder();
-    for (Tuple2<String, Row> row : layerRows(routing)) {
+    for (Tuple2<String, Row> row : layerRows(routing, tokenClasses)) {
       if (row._1().equals(INVALID)) {
         throw new IllegalArgumentException(row._2().getString(0));
       }
@@ -54,8 +58,8 @@ public final class Analysis {
     return tables.build(spark);
   }
 
-  /** Rows of the three tables about experts, each with the name of its table; or what is wrong. */
-  private List<Tuple2<String, Row>> layerRows(Dataset<Row> routing) {
+  /** Rows of the four tables about experts, each with the name of its table; or what is wrong. */
+  private List<Tuple2<String, Row>> layerRows(Dataset<Row> routing, List<String> tokenClasses) {
     // Layers are 0 … L−1, so that hashing deals them out to the partitions in turn.
     int partitions = spark.sparkContext().defaultParallelism();
     JavaPairRDD<Integer, Iterable<Segment>> layers =
@@ -64,12 +68,13 @@ public final class Analysis {
             .mapToPair(row -> new Tuple2<>(row.getInt(2), Segment.of(row)))
             .groupByKey(new HashPartitioner(partitions));
     AnalyzeConfig settings = config;
-    return layers.flatMap(layer -> rows(layer._1(), layer._2(), settings)).collect();
+    List<String> classes = List.copyOf(tokenClasses);
+    return layers.flatMap(layer -> rows(layer._1(), layer._2(), classes, settings)).collect();
   }
 
   /** What is wrong travels as a row: an exception in a task would be retried and wrapped. */
   private static Iterator<Tuple2<String, Row>> rows(
-      int layer, Iterable<Segment> segments, AnalyzeConfig config) {
+      int layer, Iterable<Segment> segments, List<String> tokenClasses, AnalyzeConfig config) {
     List<Tuple2<String, Row>> rows = new ArrayList<>();
     try {
       LayerRouting routing = LayerRouting.of(layer, segments);
@@ -78,6 +83,9 @@ public final class Analysis {
       }
       for (ExpertLoad row : ExpertLoad.of(routing)) {
         rows.add(new Tuple2<>(ExpertLoad.TABLE, row.toRow()));
+      }
+      for (ExpertTokenClass row : ExpertTokenClass.of(routing, tokenClasses)) {
+        rows.add(new Tuple2<>(ExpertTokenClass.TABLE, row.toRow()));
       }
       rows.add(new Tuple2<>(LayerSummary.TABLE, LayerSummary.of(routing, config).toRow()));
     } catch (IllegalArgumentException wrong) {

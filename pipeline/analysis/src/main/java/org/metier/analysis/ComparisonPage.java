@@ -24,7 +24,8 @@ public final class ComparisonPage {
   }
 
   static String html(Comparison comparison, String title) {
-    return HtmlPage.of("comparison", title, summary(comparison), data(comparison));
+    return HtmlPage.of(
+        "comparison.html", List.of("comparison.js"), title, summary(comparison), data(comparison));
   }
 
   private static String summary(Comparison comparison) {

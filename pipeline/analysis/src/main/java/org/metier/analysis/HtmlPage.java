@@ -9,9 +9,11 @@ import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.sql.SparkSession;
@@ -28,21 +30,24 @@ final class HtmlPage {
   private HtmlPage() {}
 
   /**
-   * Fills the slots {@code {{title}}}, {@code {{summary}}} and {@code {{data}}} of {@code
-   * NAME.html}, those of style and charts, and {@code {{script}}} with {@code NAME.js}.
+   * Fills the slots {@code {{title}}}, {@code {{summary}}}, {@code {{data}}} and {@code {{script}}}
+   * of a page, and those of style and charts.
    *
+   * @param page resource beside this class
+   * @param scripts likewise, joined in this order
    * @param summary HTML; what comes from users is {@link #escaped}
    */
-  static String of(String name, String title, String summary, ObjectNode data) {
+  static String of(
+      String page, List<String> scripts, String title, String summary, ObjectNode data) {
     Map<String, String> parts = new HashMap<>();
     parts.put("title", escaped(title));
     parts.put("style", resource("report.css"));
     parts.put("summary", summary);
     parts.put("data", json(data));
     parts.put("charts", resource(ECHARTS).replace("</script", "<\\/script"));
-    parts.put("script", resource(name + ".js"));
+    parts.put("script", scripts.stream().map(HtmlPage::resource).collect(Collectors.joining("\n")));
     // One pass: what is filled in is never searched for slots.
-    return SLOT.matcher(resource(name + ".html"))
+    return SLOT.matcher(resource(page))
         .replaceAll(slot -> Matcher.quoteReplacement(parts.get(slot.group(1))));
   }
 
@@ -79,11 +84,16 @@ final class HtmlPage {
 
   /** Beside the target first, so that no half page is ever found; replaces an older one. */
   static void save(SparkSession spark, String html, Path output) {
+    save(spark, html.getBytes(StandardCharsets.UTF_8), output);
+  }
+
+  /** The same of a picture. */
+  static void save(SparkSession spark, byte[] content, Path output) {
     Path staging = new Path(output.getParent(), "." + output.getName() + ".writing");
     try {
       FileSystem files = output.getFileSystem(spark.sessionState().newHadoopConf());
       try (OutputStream out = files.create(staging, true)) {
-        out.write(html.getBytes(StandardCharsets.UTF_8));
+        out.write(content);
       }
       TableDirectory.replace(files, staging, output);
     } catch (IOException e) {

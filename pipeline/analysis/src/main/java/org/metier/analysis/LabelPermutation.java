@@ -47,7 +47,7 @@ record LabelPermutation(double mean, double q99, double p) {
   }
 
   /** Fisher–Yates. */
-  private static void shuffle(int[] values, SplittableRandom random) {
+  static void shuffle(int[] values, SplittableRandom random) {
     for (int i = values.length - 1; i > 0; i--) {
       int j = random.nextInt(i + 1);
       int swap = values[i];

@@ -34,6 +34,12 @@ final class LayerRouting {
   /** [S][E] tokens per segment and expert. */
   final long[][] expertTokens;
 
+  /** C, classes of tokens. */
+  final int numClasses;
+
+  /** [S][C·E] tokens per segment, class and expert. */
+  final long[][] classTokens;
+
   /** [D][E] tokens per domain and expert. */
   final long[][] domainExpertTokens;
 
@@ -56,6 +62,8 @@ final class LayerRouting {
     numExperts = ordered.get(0).expertTokens.length;
     nullExperts = numExperts - ordered.get(0).dropped.length;
     topK = topK(layer, ordered.get(0));
+    numClasses = ordered.get(0).classTokens.length / numExperts;
+    classTokens = new long[segments][];
     sequence = new long[segments];
     domain = new int[segments];
     expertTokens = new long[segments][];
@@ -72,6 +80,7 @@ final class LayerRouting {
       sequence[s] = segment.sequence;
       domain[s] = d;
       expertTokens[s] = segment.expertTokens;
+      classTokens[s] = segment.classTokens;
       domainTokens[d] += segment.tokens;
       total += segment.tokens;
       scores += segment.scoreSum;
@@ -183,10 +192,27 @@ final class LayerRouting {
       }
       routed += count;
     }
+    checkClasses(segment);
     if (segment.tokens < 1 || routed != topK * segment.tokens) {
       throw new IllegalArgumentException(
           "sequence_routing, %s: expert_tokens sum to %d, expected %d experts for each of %d tokens"
               .formatted(at(layer, segment), routed, topK, segment.tokens));
+    }
+  }
+
+  private void checkClasses(Segment segment) {
+    boolean fits = segment.classTokens.length == numClasses * numExperts;
+    for (int e = 0; fits && e < numExperts; e++) {
+      long sum = 0;
+      for (int c = 0; c < numClasses; c++) {
+        sum += segment.classTokens[c * numExperts + e];
+      }
+      fits = sum == segment.expertTokens[e];
+    }
+    if (!fits) {
+      throw new IllegalArgumentException(
+          "sequence_routing, %s: class_tokens do not sum to expert_tokens"
+              .formatted(at(layer, segment)));
     }
   }
 

@@ -29,6 +29,15 @@ import org.apache.spark.sql.types.StructType;
  * @param scoreSum mean over tokens of the k chosen experts' softmax probability (arXiv 2501.11873);
  *     k/E = undecided, 1 = sure
  * @param highestDomainFrequency largest N_ED / N_D of the layer; k/E when routing ignores domains
+ * @param tokenClassInformation I(token class; expert) in bits, the syntactic control: {@link
+ *     ClassInformation#information}
+ * @param tokenClassCorrected {@link ClassInformation#corrected}
+ * @param tokenClassShuffled {@link ClassInformation#shuffled}
+ * @param domainGivenClass I(domain; expert | token class) in bits: {@link
+ *     ClassInformation#domainGivenClass}
+ * @param domainGivenClassCorrected {@link ClassInformation#domainGivenClassCorrected}
+ * @param domainGivenClassPermutationMean {@link ClassInformation#permutationMean}
+ * @param domainGivenClassPermutationQ99 {@link ClassInformation#permutationQ99}
  */
 public record LayerSummary(
     int layer,
@@ -46,7 +55,14 @@ public record LayerSummary(
     double maxVio,
     int deadExperts,
     double scoreSum,
-    double highestDomainFrequency) {
+    double highestDomainFrequency,
+    double tokenClassInformation,
+    double tokenClassCorrected,
+    double tokenClassShuffled,
+    double domainGivenClass,
+    double domainGivenClassCorrected,
+    double domainGivenClassPermutationMean,
+    double domainGivenClassPermutationQ99) {
 
   public static final String TABLE = "layer_summary";
 
@@ -67,7 +83,14 @@ public record LayerSummary(
           .add("max_vio", DoubleType, false)
           .add("dead_experts", IntegerType, false)
           .add("score_sum", DoubleType, false)
-          .add("highest_domain_frequency", DoubleType, false);
+          .add("highest_domain_frequency", DoubleType, false)
+          .add("token_class_information", DoubleType, false)
+          .add("token_class_corrected", DoubleType, false)
+          .add("token_class_shuffled", DoubleType, false)
+          .add("domain_given_class", DoubleType, false)
+          .add("domain_given_class_corrected", DoubleType, false)
+          .add("domain_given_class_permutation_mean", DoubleType, false)
+          .add("domain_given_class_permutation_q99", DoubleType, false);
 
   static LayerSummary of(LayerRouting routing, AnalyzeConfig config) {
     int numExperts = routing.numExperts;
@@ -78,6 +101,7 @@ public record LayerSummary(
             Math.log(numExperts) / Math.log(2),
             MutualInformation.entropyBits(routing.domainTokens));
     LabelPermutation shuffled = LabelPermutation.of(routing, config.permutations(), config.seed());
+    ClassInformation classes = ClassInformation.of(routing, config.permutations(), config.seed());
     LoadMetrics load = LoadMetrics.of(routing.loads());
     double highest = 0;
     for (int d = 0; d < routing.numDomains(); d++) {
@@ -101,7 +125,14 @@ public record LayerSummary(
         load.maxVio(),
         load.deadExperts(),
         routing.scoreSum / routing.totalTokens,
-        highest);
+        highest,
+        classes.information(),
+        classes.corrected(),
+        classes.shuffled(),
+        classes.domainGivenClass(),
+        classes.domainGivenClassCorrected(),
+        classes.permutationMean(),
+        classes.permutationQ99());
   }
 
   Row toRow() {
@@ -121,7 +152,14 @@ public record LayerSummary(
         maxVio,
         deadExperts,
         scoreSum,
-        highestDomainFrequency);
+        highestDomainFrequency,
+        tokenClassInformation,
+        tokenClassCorrected,
+        tokenClassShuffled,
+        domainGivenClass,
+        domainGivenClassCorrected,
+        domainGivenClassPermutationMean,
+        domainGivenClassPermutationQ99);
   }
 
   static LayerSummary of(Row row) {
@@ -141,6 +179,13 @@ public record LayerSummary(
         row.getDouble(12),
         row.getInt(13),
         row.getDouble(14),
-        row.getDouble(15));
+        row.getDouble(15),
+        row.getDouble(16),
+        row.getDouble(17),
+        row.getDouble(18),
+        row.getDouble(19),
+        row.getDouble(20),
+        row.getDouble(21),
+        row.getDouble(22));
   }
 }

@@ -42,6 +42,34 @@ final class MutualInformation {
   }
 
   /**
+   * The same of expected counts, which need not be whole.
+   *
+   * @param counts [D][E]
+   */
+  static double bits(double[][] counts) {
+    double[] perExpert = new double[counts[0].length];
+    double[] perDomain = new double[counts.length];
+    double total = 0;
+    for (int d = 0; d < counts.length; d++) {
+      for (int e = 0; e < perExpert.length; e++) {
+        perDomain[d] += counts[d][e];
+        perExpert[e] += counts[d][e];
+      }
+      total += perDomain[d];
+    }
+    double sum = 0;
+    for (int d = 0; d < counts.length; d++) {
+      for (int e = 0; e < perExpert.length; e++) {
+        double n = counts[d][e];
+        if (n > 0) {
+          sum += n * Math.log(n * total / (perDomain[d] * perExpert[e]));
+        }
+      }
+    }
+    return Math.max(0, sum / total / LN2);
+  }
+
+  /**
    * What finite counts alone add to the plug-in estimate if choices are independent, in bits: (m_DE
    * − m_D − m_E + 1) / (2·Σn·ln 2), with m the occupied cells of the joint and the two marginal
    * distributions (Miller 1955; with all cells occupied (E−1)(D−1) / (2·Σn·ln 2)). Choices of one

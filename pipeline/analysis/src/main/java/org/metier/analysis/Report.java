@@ -4,11 +4,15 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.sql.SparkSession;
 
 /** The tables of one or more runs as one {@link HtmlPage}. */
 public final class Report {
+  private static final List<String> SCRIPTS =
+      List.of("report.js", "report-experts.js", "report-training.js", "report-start.js");
+
   private Report() {}
 
   /**
@@ -21,23 +25,67 @@ public final class Report {
   }
 
   /**
-   * The last step of several runs, side by side where that makes sense.
+   * The last step of several runs of one directory.
    *
-   * @param output the HTML file; replaced if it exists
-   * @throws MissingTableException when a run has no table at all, or one of another version; a
-   *     single table that is missing is named in the report instead
+   * @see #write(SparkSession, List, String)
    */
   public static void write(
       SparkSession spark, String tablesDirectory, List<String> runs, String output) {
+    write(spark, runs.stream().map(run -> new Source(tablesDirectory, run)).toList(), output);
+  }
+
+  /**
+   * A run and where its tables lie.
+   *
+   * @param tablesDirectory on any Hadoop file system
+   */
+  public record Source(String tablesDirectory, String run) {
+
+    /**
+     * The run whose tables a directory holds.
+     *
+     * @throws MissingTableException when it holds none, or several
+     */
+    public static Source only(SparkSession spark, String tablesDirectory) {
+      List<String> runs = new TableDirectory(spark, tablesDirectory).runs();
+      if (runs.size() != 1) {
+        throw new MissingTableException(
+            "%s has tables of %s, not of one run"
+                .formatted(tablesDirectory, runs.isEmpty() ? "no run" : "the runs " + runs));
+      }
+      return new Source(tablesDirectory, runs.get(0));
+    }
+  }
+
+  /**
+   * The last step of several runs, side by side where that makes sense, and its main charts as PNG
+   * files beside it ({@code report.html} has {@code report-experts.png} and so on).
+   *
+   * @param output the HTML file; replaced if it exists
+   * @return what was written, the HTML file first
+   * @throws MissingTableException when a run has no table at all, or one of another version; a
+   *     single table that is missing is named in the report instead
+   */
+  public static List<String> write(SparkSession spark, List<Source> runs, String output) {
     if (runs.isEmpty()) {
       throw new IllegalArgumentException("the report needs at least one run");
     }
-    TableDirectory directory = new TableDirectory(spark, tablesDirectory);
     List<ReportData> data = new ArrayList<>();
-    for (String run : runs) {
-      data.add(ReportData.read(spark, directory, run));
+    for (Source source : runs) {
+      TableDirectory directory = new TableDirectory(spark, source.tablesDirectory());
+      ReportData read = ReportData.read(spark, directory, source.run());
+      boolean taken = data.stream().anyMatch(other -> other.run().equals(source.run()));
+      data.add(taken ? read.called(source.run() + " of " + source.tablesDirectory()) : read);
     }
+    List<String> written = new ArrayList<>();
     HtmlPage.save(spark, html(data), new Path(output));
+    written.add(output);
+    for (Map.Entry<String, byte[]> chart : ReportCharts.of(data).entrySet()) {
+      String file = output.replaceFirst("(\\.html)?$", "-" + chart.getKey() + ".png");
+      HtmlPage.save(spark, chart.getValue(), new Path(file));
+      written.add(file);
+    }
+    return written;
   }
 
   static String html(List<ReportData> runs) {
@@ -45,7 +93,7 @@ public final class Report {
     ArrayNode list = data.putArray("runs");
     runs.forEach(run -> list.add(run.toJson(HtmlPage.JSON)));
     String title = String.join(" and ", runs.stream().map(ReportData::run).toList());
-    return HtmlPage.of("report", title, summary(runs), data);
+    return HtmlPage.of("report.html", SCRIPTS, title, summary(runs), data);
   }
 
   private static String summary(List<ReportData> runs) {

@@ -22,10 +22,17 @@ import org.apache.spark.sql.types.StructType;
  * @param step of the checkpoint that the tables describe
  * @param missing tables that the run lacks
  * @param tables the others; a missing one has no rows
+ * @param details tables that the report shows parts of
  * @param training rows of {@code train_metrics} by round, the columns of {@link #TRAINING} that it
  *     has
  */
-record ReportData(String run, long step, List<String> missing, Tables tables, List<Row> training) {
+record ReportData(
+    String run,
+    long step,
+    List<String> missing,
+    Tables tables,
+    ReportDetails details,
+    List<Row> training) {
 
   static final String TRAIN_METRICS = "train_metrics";
 
@@ -59,18 +66,25 @@ record ReportData(String run, long step, List<String> missing, Tables tables, Li
     Tables.Builder tables = new Tables.Builder();
     read(directory, ExpertDomain.TABLE, ExpertDomain.SCHEMA, run, step, tables, missing);
     read(directory, ExpertLoad.TABLE, ExpertLoad.SCHEMA, run, step, tables, missing);
+    read(directory, ExpertTokenClass.TABLE, ExpertTokenClass.SCHEMA, run, step, tables, missing);
     read(directory, LayerSummary.TABLE, LayerSummary.SCHEMA, run, step, tables, missing);
     read(directory, DomainLoss.TABLE, DomainLoss.SCHEMA, run, step, tables, missing);
+    ReportDetails details = ReportDetails.read(directory, run, step, missing);
     List<Row> training = List.of();
     if (directory.has(TRAIN_METRICS, run)) {
       training = training(directory.readRun(TRAIN_METRICS, run));
     } else {
       missing.add(TRAIN_METRICS);
     }
-    if (missing.size() == 5) {
+    if (step < 0 && missing.contains(TRAIN_METRICS)) {
       throw new MissingTableException("no tables of run %s in %s".formatted(run, directory));
     }
-    return new ReportData(run, step, missing, tables.build(spark), training);
+    return new ReportData(run, step, missing, tables.build(spark), details, training);
+  }
+
+  /** The same under another name. */
+  ReportData called(String name) {
+    return new ReportData(name, step, missing, tables, details, training);
   }
 
   private static void read(
@@ -124,6 +138,7 @@ record ReportData(String run, long step, List<String> missing, Tables tables, Li
     for (ExpertLoad row : tables.expertLoad()) {
       loads.withArray("/" + row.layer()).add(rounded(row.share()));
     }
+    details.put(json, tables);
     ObjectNode rounds = json.putObject("training");
     if (!training.isEmpty()) {
       StructType schema = training.get(0).schema();
@@ -177,7 +192,7 @@ record ReportData(String run, long step, List<String> missing, Tables tables, Li
     }
   }
 
-  private static void putColumns(ObjectNode json, Row row, StructType schema) {
+  static void putColumns(ObjectNode json, Row row, StructType schema) {
     for (int i = 0; i < schema.size(); i++) {
       Object value = row.get(i);
       if (value instanceof Number number) {
@@ -189,7 +204,7 @@ record ReportData(String run, long step, List<String> missing, Tables tables, Li
   }
 
   /** JSON knows neither NaN nor infinity: such a number is left empty. */
-  private static BigDecimal rounded(double value) {
+  static BigDecimal rounded(double value) {
     if (!Double.isFinite(value)) {
       return null;
     }

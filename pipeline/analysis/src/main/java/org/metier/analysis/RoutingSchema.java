@@ -36,6 +36,8 @@ public final class RoutingSchema {
    *   <li>{@code score_sum}: over the tokens, the softmax probability of the k chosen experts
    *   <li>{@code dropped [n]}: tokens among {@code expert_tokens} that each expert's capacity
    *       turned away, null experts left out: E - n is their number
+   *   <li>{@code class_tokens [C·E]}: {@code expert_tokens} by class of the routed token, class by
+   *       class; over the classes they sum to {@code expert_tokens}
    * </ul>
    */
   public static final StructType SEQUENCE_ROUTING =
@@ -47,7 +49,8 @@ public final class RoutingSchema {
           .add("expert_tokens", createArrayType(LongType, false), false)
           .add("gate_mass", createArrayType(DoubleType, false), false)
           .add("score_sum", DoubleType, false)
-          .add("dropped", createArrayType(LongType, false), false);
+          .add("dropped", createArrayType(LongType, false), false)
+          .add("class_tokens", createArrayType(LongType, false), false);
 
   /**
    * One row per segment: {@code tokens}, the targets counted; {@code loss_sum}, their cross-entropy
@@ -67,6 +70,42 @@ public final class RoutingSchema {
           .add("domain", StringType, false)
           .add("token", IntegerType, false)
           .add("tokens", LongType, false);
+
+  /**
+   * Tokens that chose both experts, by layer and pair with {@code expert_a < expert_b}; a pair
+   * without tokens has no row.
+   */
+  public static final StructType PAIR_COUNTS =
+      new StructType()
+          .add("layer", IntegerType, false)
+          .add("expert_a", IntegerType, false)
+          .add("expert_b", IntegerType, false)
+          .add("tokens", LongType, false);
+
+  /**
+   * Positions whose first choice is the expert, by their token of a kind: {@code input}, the routed
+   * one, {@code target}, the one that follows, or {@code predicted}, the one the model expects.
+   */
+  public static final StructType VOCABULARY_COUNTS =
+      new StructType()
+          .add("layer", IntegerType, false)
+          .add("kind", StringType, false)
+          .add("expert", IntegerType, false)
+          .add("token", IntegerType, false)
+          .add("tokens", LongType, false);
+
+  /** Tokens that chose the one expert in this layer and the other in the next, by domain. */
+  public static final StructType FLOW_COUNTS =
+      new StructType()
+          .add("layer", IntegerType, false)
+          .add("expert", IntegerType, false)
+          .add("next_expert", IntegerType, false)
+          .add("domain", StringType, false)
+          .add("tokens", LongType, false);
+
+  /** The vocabulary: {@code text} of each token id. */
+  public static final StructType VOCABULARY =
+      new StructType().add("token", IntegerType, false).add("text", StringType, false);
 
   private RoutingSchema() {}
 

@@ -25,6 +25,8 @@ final class Segment implements Serializable {
 
   /** [n] tokens that each expert turned away; null experts have none. */
   final long[] dropped;
+  /** [C·E] tokens that each expert received of each class. */
+  final long[] classTokens;
 
   Segment(
       long sequence,
@@ -33,7 +35,8 @@ final class Segment implements Serializable {
       long[] expertTokens,
       double[] gateMass,
       double scoreSum,
-      long[] dropped) {
+      long[] dropped,
+      long[] classTokens) {
     this.sequence = sequence;
     this.domain = domain;
     this.tokens = tokens;
@@ -41,29 +44,32 @@ final class Segment implements Serializable {
     this.gateMass = gateMass;
     this.scoreSum = scoreSum;
     this.dropped = dropped;
+    this.classTokens = classTokens;
   }
 
   /** From a row in the order of {@link RoutingSchema#SEQUENCE_ROUTING}. */
   static Segment of(Row row) {
-    List<Long> tokens = row.getList(4);
     List<Double> mass = row.getList(5);
-    long[] expertTokens = new long[tokens.size()];
     double[] gateMass = new double[mass.size()];
-    for (int e = 0; e < expertTokens.length; e++) {
-      expertTokens[e] = tokens.get(e);
-    }
     for (int e = 0; e < gateMass.length; e++) {
       gateMass[e] = mass.get(e);
     }
-    List<Long> turnedAway = row.getList(row.fieldIndex("dropped"));
-    long[] dropped = turnedAway.stream().mapToLong(Long::longValue).toArray();
     return new Segment(
         row.getLong(0),
         row.getString(1),
         row.getLong(3),
-        expertTokens,
+        longs(row.getList(4)),
         gateMass,
         row.getDouble(6),
-        dropped);
+        longs(row.getList(7)),
+        longs(row.getList(8)));
+  }
+
+  private static long[] longs(List<Long> list) {
+    long[] values = new long[list.size()];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = list.get(i);
+    }
+    return values;
   }
 }

@@ -57,6 +57,35 @@ public final class TableDirectory {
     }
   }
 
+  /** The same from rows that are at hand. */
+  public void write(String table, String run, long step, List<Row> rows, StructType schema) {
+    write(table, run, step, spark.createDataFrame(rows, schema));
+  }
+
+  /**
+   * Writes or replaces the partition of one run and step as one file per task, for what is too much
+   * for one. It is moved into place when it is whole; for a moment before that there is none.
+   */
+  public void writeParts(String table, String run, long step, Dataset<Row> rows) {
+    Path target = new Path(partition(table, checked(run)), "step=" + step);
+    Path staging = new Path(directory, "_staging-" + UUID.randomUUID());
+    try {
+      FileSystem files = directory.getFileSystem(configuration());
+      try {
+        rows.write().parquet(staging.toString());
+        files.mkdirs(target.getParent());
+        files.delete(target, true);
+        if (!files.rename(staging, target)) {
+          throw new IOException("cannot rename %s to %s".formatted(staging, target));
+        }
+      } finally {
+        files.delete(staging, true);
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException("cannot write %s: %s".formatted(target, e.getMessage()), e);
+    }
+  }
+
   /**
    * The rows of one run and step, without these two columns, in the order they were written.
    *
@@ -73,7 +102,8 @@ public final class TableDirectory {
       return RoutingSchema.conform(table, rows, schema);
     } catch (IllegalArgumentException e) {
       throw new MissingTableException(
-          "%s was written by another version: %s".formatted(path, e.getMessage()));
+          "%s was written by another version: %s; metier analyze writes it anew"
+              .formatted(path, e.getMessage()));
     }
   }
 
@@ -105,6 +135,16 @@ public final class TableDirectory {
     return list(new Path(directory, table)).stream()
         .filter(name -> name.startsWith("run="))
         .map(name -> name.substring("run=".length()))
+        .sorted()
+        .toList();
+  }
+
+  /** The runs of all tables, in alphabetical order. */
+  public List<String> runs() {
+    return list(directory).stream()
+        .filter(table -> Character.isLetter(table.charAt(0)))
+        .flatMap(table -> runs(table).stream())
+        .distinct()
         .sorted()
         .toList();
   }

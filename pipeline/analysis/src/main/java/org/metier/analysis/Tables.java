@@ -17,6 +17,7 @@ public final class Tables {
   private final SparkSession spark;
   private final List<ExpertDomain> expertDomain;
   private final List<ExpertLoad> expertLoad;
+  private final List<ExpertTokenClass> expertTokenClass;
   private final List<LayerSummary> layerSummary;
   private final List<DomainLoss> domainLoss;
 
@@ -24,6 +25,7 @@ public final class Tables {
     this.spark = spark;
     expertDomain = List.copyOf(rows.expertDomain);
     expertLoad = List.copyOf(rows.expertLoad);
+    expertTokenClass = List.copyOf(rows.expertTokenClass);
     layerSummary = List.copyOf(rows.layerSummary);
     domainLoss = List.copyOf(rows.domainLoss);
   }
@@ -36,6 +38,19 @@ public final class Tables {
   /** By layer and expert. */
   public List<ExpertLoad> expertLoad() {
     return expertLoad;
+  }
+
+  /** By layer, expert and class. */
+  public List<ExpertTokenClass> expertTokenClass() {
+    return expertTokenClass;
+  }
+
+  /** [E] tokens of each expert of a layer. */
+  long[] expertTokens(int layer) {
+    return expertLoad.stream()
+        .filter(row -> row.layer() == layer)
+        .mapToLong(ExpertLoad::tokens)
+        .toArray();
   }
 
   /** By layer. */
@@ -54,6 +69,11 @@ public final class Tables {
 
   public Dataset<Row> expertLoadFrame() {
     return frame(expertLoad.stream().map(ExpertLoad::toRow).toList(), ExpertLoad.SCHEMA);
+  }
+
+  public Dataset<Row> expertTokenClassFrame() {
+    return frame(
+        expertTokenClass.stream().map(ExpertTokenClass::toRow).toList(), ExpertTokenClass.SCHEMA);
   }
 
   public Dataset<Row> layerSummaryFrame() {
@@ -76,6 +96,7 @@ public final class Tables {
     TableDirectory directory = new TableDirectory(spark, tablesDirectory);
     directory.write(ExpertDomain.TABLE, run, step, expertDomainFrame());
     directory.write(ExpertLoad.TABLE, run, step, expertLoadFrame());
+    directory.write(ExpertTokenClass.TABLE, run, step, expertTokenClassFrame());
     directory.write(LayerSummary.TABLE, run, step, layerSummaryFrame());
     directory.write(DomainLoss.TABLE, run, step, domainLossFrame());
   }
@@ -94,6 +115,8 @@ public final class Tables {
             ExpertDomain.SCHEMA,
             ExpertLoad.TABLE,
             ExpertLoad.SCHEMA,
+            ExpertTokenClass.TABLE,
+            ExpertTokenClass.SCHEMA,
             LayerSummary.TABLE,
             LayerSummary.SCHEMA,
             DomainLoss.TABLE,
@@ -115,6 +138,7 @@ public final class Tables {
   static final class Builder {
     private final List<ExpertDomain> expertDomain = new ArrayList<>();
     private final List<ExpertLoad> expertLoad = new ArrayList<>();
+    private final List<ExpertTokenClass> expertTokenClass = new ArrayList<>();
     private final List<LayerSummary> layerSummary = new ArrayList<>();
     private final List<DomainLoss> domainLoss = new ArrayList<>();
 
@@ -122,6 +146,7 @@ public final class Tables {
       switch (table) {
         case ExpertDomain.TABLE -> expertDomain.add(ExpertDomain.of(row));
         case ExpertLoad.TABLE -> expertLoad.add(ExpertLoad.of(row));
+        case ExpertTokenClass.TABLE -> expertTokenClass.add(ExpertTokenClass.of(row));
         case LayerSummary.TABLE -> layerSummary.add(LayerSummary.of(row));
         case DomainLoss.TABLE -> domainLoss.add(DomainLoss.of(row));
         default -> throw new IllegalArgumentException("no such table: " + table);
@@ -139,6 +164,10 @@ public final class Tables {
               .thenComparing(ExpertDomain::domain));
       expertLoad.sort(
           Comparator.comparingInt(ExpertLoad::layer).thenComparingInt(ExpertLoad::expert));
+      expertTokenClass.sort(
+          Comparator.comparingInt(ExpertTokenClass::layer)
+              .thenComparingInt(ExpertTokenClass::expert)
+              .thenComparing(ExpertTokenClass::tokenClass));
       layerSummary.sort(Comparator.comparingInt(LayerSummary::layer));
       domainLoss.sort(
           Comparator.comparing((DomainLoss row) -> row.domain().equals(RoutingSchema.ALL_DOMAINS))

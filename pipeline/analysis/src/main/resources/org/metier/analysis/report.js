@@ -1,8 +1,8 @@
-"use strict";
-(() => {
+  // One function's body together with the scripts that follow it: this one has what they share, and the sections that
+  // every report has.
   const runs = JSON.parse(document.getElementById("data").textContent).runs;
   const $ = id => document.getElementById(id);
-  const state = { run: 0, layer: 0, measure: "share" };
+  const state = { run: 0, layer: 0, measure: "share", kind: "input" };
   const charts = {};
   const still = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -322,85 +322,3 @@
         return [d === "all" ? "all domains" : d, ...(shown.length > 1 ? [run.run] : []), whole(row.tokens), fixed(row.loss, 3), fixed(row.perplexity, 2), fixed(row.bits_per_byte, 3), fixed(row.unigram_entropy, 3), fixed(row.gain, 3)];
       })));
   }
-
-  // ---- training
-
-  function training() {
-    const t = theme();
-    const shown = runs.filter(rounds);
-    const line = (run, i, column, name, more) => {
-      const points = (run.training[column] || []).map((y, n) => [run.training.round[n], y]).filter(p => p[1] != null);
-      return { name, type: "line", data: points, showSymbol: false, lineStyle: { width: 2, color: t.runs[i % 4] }, itemStyle: { color: t.runs[i % 4] }, ...more };
-    };
-    const held = run => (shown.length > 1 ? run.run + ", held-out" : "held-out");
-    const option = (series, names, digits) => ({
-      tooltip: { trigger: "axis", valueFormatter: v => fixed(v, digits) },
-      legend: legend(t, names),
-      grid: { left: 46, right: 14, top: 36, bottom: 44 },
-      xAxis: { type: "value", min: "dataMin", max: "dataMax", minInterval: 1, name: "round", nameLocation: "middle", nameGap: 28, ...axis(t), splitLine: { show: false } },
-      yAxis: { type: "value", scale: true, ...axis(t) },
-      series,
-    });
-    const curves = shown.flatMap((run, i) => [
-      line(run, i, "loss", shown.length > 1 ? run.run : "training"),
-      line(run, i, "held_out_loss", held(run), { showSymbol: true, symbol: "circle", symbolSize: 7, lineStyle: { width: 1.5, type: "dashed", color: shown.length > 1 ? t.runs[i % 4] : t.runs[1] }, itemStyle: { color: shown.length > 1 ? t.runs[i % 4] : t.runs[1] } }),
-    ]).filter(s => s.data.length);
-    // With several runs the legend names runs: a held-out line has its run's colour.
-    const names = curves.map(s => s.name).filter(name => shown.length === 1 || shown.some(run => run.run === name));
-    draw("curve", "Loss over the rounds of training", 280, option(curves, names, 3));
-    const loads = shown.map((run, i) => line(run, i, "max_vio", run.run)).filter(s => s.data.length);
-    const balance = option(loads, loads.map(s => s.name), 3);
-    draw("balance", "MaxVio over the rounds of training", 280, { ...balance, yAxis: { ...balance.yAxis, scale: false, min: 0 } });
-    const columns = Object.keys(shown[0].training);
-    const cell = (name, v) => v == null ? "–" : ["round", "step", "tokens", "tokens_per_second"].includes(name) ? whole(v) : name === "learning_rate" ? v.toExponential(2) : fixed(v, 4);
-    table($("trainingtable"), "Training by round", [...columns, ...(shown.length > 1 ? ["run"] : [])].map(c => c.replaceAll("_", " ")),
-      shown.flatMap(run => run.training.round.map((_, n) => [...columns.map(c => cell(c, (run.training[c] || [])[n])), ...(shown.length > 1 ? [run.run] : [])])));
-  }
-
-  // ---- put together
-
-  const sections = [
-    ["experts", () => runs.some(run => run.experts.length), heat],
-    ["information", () => runs.some(run => run.layers.length), information],
-    ["losses", () => runs.some(run => run.losses.length), losses],
-    ["training", () => runs.some(rounds), training],
-  ];
-
-  function drawAll() {
-    for (const [id, has, drawSection] of sections) {
-      if (!has()) continue;
-      $(id).hidden = false;
-      drawSection();
-    }
-  }
-
-  function choose(run) {
-    state.run = run;
-    state.layer = Math.min(state.layer, runs[run].experts.length - 1);
-    $("layer").max = runs[run].experts.length - 1;
-    $("layer").value = state.layer;
-  }
-
-  function start() {
-    figures();
-    const withExperts = runs.findIndex(run => run.experts.length);
-    if (withExperts >= 0) {
-      // The layer that says most comes first.
-      const scores = runs[withExperts].experts.map(x => (runs[withExperts].layers.find(l => l.layer === x.layer) || { mutual_information: 0 }).mutual_information);
-      state.layer = scores.indexOf(max(scores)) < 0 ? 0 : scores.indexOf(max(scores));
-      choose(withExperts);
-      runs.forEach((run, i) => { if (run.experts.length) element("option", $("run"), run.run, { value: i }); });
-      $("runchoice").hidden = runs.length < 2;
-    }
-    $("run").addEventListener("change", event => { choose(Number(event.target.value)); heat(); });
-    $("layer").addEventListener("input", event => { state.layer = Number(event.target.value); heat(); });
-    document.querySelectorAll("input[name=measure]").forEach(radio =>
-      radio.addEventListener("change", event => { state.measure = event.target.value; heat(); }));
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
-    let width = innerWidth;
-    addEventListener("resize", () => { if (innerWidth !== width) { width = innerWidth; drawAll(); } });
-    drawAll();
-  }
-
-  start();
-})();

@@ -34,7 +34,9 @@ final class AnalysisBenchmark {
     for (int repetition = 0; repetition < 3; repetition++) {
       long start = System.nanoTime();
       double cpu = cpuSeconds();
-      Tables tables = new Analysis(spark, AnalyzeConfig.DEFAULT).tables(routing, losses, counts);
+      Tables tables =
+          new Analysis(spark, AnalyzeConfig.DEFAULT)
+              .tables(routing, losses, counts, List.of("word"));
       System.out.printf(
           "%d rows of expert_domain in %.2f s, %.2f s of CPU%n",
           tables.expertDomain().size(), (System.nanoTime() - start) / 1e9, cpuSeconds() - cpu);
@@ -61,7 +63,8 @@ final class AnalysisBenchmark {
           counts[e + 1] -= moved;
         }
         String domain = Synthetic.DOMAINS.get(s % Synthetic.DOMAINS.size());
-        rows.add(RowFactory.create((long) s, domain, l, (long) TOKENS, counts, mass, 100.0));
+        rows.add(
+            RowFactory.create((long) s, domain, l, (long) TOKENS, counts, mass, 100.0, counts));
       }
     }
     return rows;

@@ -49,9 +49,11 @@ class AnalysisTest {
         analysis.tables(
             Synthetic.routingFrame(Synthetic.shuffled(SMALL.routing(1.5), 3)).repartition(7),
             Synthetic.lossFrame(Synthetic.shuffled(SMALL.losses(), 4)).repartition(5),
-            Synthetic.countFrame(Synthetic.shuffled(SMALL.counts(), 5)).repartition(3));
+            Synthetic.countFrame(Synthetic.shuffled(SMALL.counts(), 5)).repartition(3),
+            Synthetic.CLASSES);
     assertThat(again.expertDomain()).isEqualTo(once.expertDomain());
     assertThat(again.expertLoad()).isEqualTo(once.expertLoad());
+    assertThat(again.expertTokenClass()).isNotEmpty().isEqualTo(once.expertTokenClass());
     assertThat(again.layerSummary()).isEqualTo(once.layerSummary());
     assertThat(again.domainLoss()).isEqualTo(once.domainLoss());
   }
@@ -74,7 +76,8 @@ class AnalysisTest {
             .tables(
                 Synthetic.routingFrame(SMALL.routing(1)),
                 Synthetic.lossFrame(losses),
-                Synthetic.countFrame(counts));
+                Synthetic.countFrame(counts),
+                Synthetic.CLASSES);
     assertThat(tables.domainLoss()).extracting(DomainLoss::domain).containsExactly("a", "b", "all");
     DomainLoss a = tables.domainLoss().get(0);
     assertThat(a.tokens()).isEqualTo(40);
@@ -98,7 +101,8 @@ class AnalysisTest {
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage(
             "sequence_routing lacks the column gate_mass (array<double>);"
-                + " it has sequence, domain, layer, tokens, expert_tokens, score_sum");
+                + " it has sequence, domain, layer, tokens, expert_tokens, score_sum,"
+                + " class_tokens");
     assertThatThrownBy(() -> tables(routing.withColumn("tokens", routing.col("layer"))))
         .hasMessage("sequence_routing.tokens is int, must be bigint");
   }
@@ -130,7 +134,15 @@ class AnalysisTest {
   void segmentsPassThroughKryo() {
     SerializerInstance kryo = new KryoSerializer(new SparkConf()).newInstance();
     Segment segment =
-        new Segment(5, "css", 2, new long[] {2, 0}, new double[] {1.5, 0}, 1.5, new long[2]);
+        new Segment(
+            5,
+            "css",
+            2,
+            new long[] {2, 0},
+            new double[] {1.5, 0},
+            1.5,
+            new long[2],
+            new long[] {1, 0, 1, 0});
     var tag = ClassTag$.MODULE$.<Segment>apply(Segment.class);
     Segment back = kryo.deserialize(kryo.serialize(segment, tag), tag);
     assertThat(back).usingRecursiveComparison().isEqualTo(segment);
@@ -144,7 +156,11 @@ class AnalysisTest {
 
   private static Tables tables(Dataset<Row> routing) {
     return new Analysis(SPARK, CONFIG)
-        .tables(routing, Synthetic.lossFrame(SMALL.losses()), Synthetic.countFrame(SMALL.counts()));
+        .tables(
+            routing,
+            Synthetic.lossFrame(SMALL.losses()),
+            Synthetic.countFrame(SMALL.counts()),
+            Synthetic.CLASSES);
   }
 
   private static List<Row> with(List<Row> rows, Row row) {
@@ -160,6 +176,13 @@ class AnalysisTest {
       counts[e] = expertTokens[e];
       mass[e] = 0.5;
     }
-    return RowFactory.create(999L, domain, 0, tokens, counts, mass, 1.0);
+    return RowFactory.create(999L, domain, 0, tokens, counts, mass, 1.0, twice(counts));
+  }
+
+  /** Of two classes, the first of which has all tokens. */
+  private static Long[] twice(Long[] counts) {
+    Long[] classes = java.util.Arrays.copyOf(counts, 2 * counts.length);
+    java.util.Arrays.fill(classes, counts.length, classes.length, 0L);
+    return classes;
   }
 }

@@ -10,6 +10,16 @@ final class HandMade {
 
   /** Gate mass and score are made so that each choice weighs one. */
   HandMade segment(long sequence, String domain, long tokens, long... expertTokens) {
+    return segment(sequence, domain, tokens, expertTokens, expertTokens);
+  }
+
+  /**
+   * The same with several classes of tokens.
+   *
+   * @param classTokens [C·E]
+   */
+  HandMade segment(
+      long sequence, String domain, long tokens, long[] expertTokens, long[] classTokens) {
     double[] gateMass = Arrays.stream(expertTokens).asDoubleStream().toArray();
     segments.add(
         new Segment(
@@ -19,7 +29,8 @@ final class HandMade {
             expertTokens,
             gateMass,
             Arrays.stream(gateMass).sum(),
-            new long[expertTokens.length]));
+            new long[expertTokens.length],
+            classTokens));
     return this;
   }
 

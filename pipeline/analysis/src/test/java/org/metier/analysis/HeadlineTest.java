@@ -38,7 +38,14 @@ class HeadlineTest {
         counts[(d + l + 1 + d % 3) % 30] += 7;
         segments.add(
             new Segment(
-                d, "a-domain-with-a-long-name-" + d, 7, counts, new double[30], 3, new long[30]));
+                d,
+                "a-domain-with-a-long-name-" + d,
+                7,
+                counts,
+                new double[30],
+                3,
+                new long[30],
+                counts));
       }
       layers.add(LayerRouting.of(l, segments));
     }

@@ -129,7 +129,9 @@ class IdentitiesTest {
 
   @Test
   void scoreSumIsTheMeanOverTokens() {
-    Segment half = new Segment(0, "a", 4, new long[] {4, 4}, new double[] {2, 2}, 3, new long[2]);
+    Segment half =
+        new Segment(
+            0, "a", 4, new long[] {4, 4}, new double[] {2, 2}, 3, new long[2], new long[] {4, 4});
     LayerSummary summary = LayerSummary.of(LayerRouting.of(0, List.of(half)), CONFIG);
     assertThat(summary.scoreSum()).isEqualTo(0.75);
   }

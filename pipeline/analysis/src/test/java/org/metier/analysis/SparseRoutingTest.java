@@ -12,7 +12,7 @@ class SparseRoutingTest {
   private static final AnalyzeConfig CONFIG = new AnalyzeConfig(100, 20, 20, 1);
 
   private static Segment segment(String domain, long[] chosen, double[] mass, long... dropped) {
-    return new Segment(domain.hashCode(), domain, 6, chosen, mass, 3, dropped);
+    return new Segment(domain.hashCode(), domain, 6, chosen, mass, 3, dropped, chosen);
   }
 
   /** Six tokens each: "a" needs both experts, "b" often none. */

@@ -19,6 +19,9 @@ record Synthetic(
   static final List<String> DOMAINS =
       List.of("css", "dictionary", "java", "javascript", "parliament", "python", "scala", "sql");
 
+  /** Of tokens; the second token of every four is punctuation. */
+  static final List<String> CLASSES = List.of("word", "punctuation");
+
   static final Synthetic SMALL = new Synthetic(3, 8, 2, DOMAINS.subList(0, 4), 80, 32, 1);
 
   /** Rows of {@code sequence_routing}; {@code strength} 0 makes routing ignore the domain. */
@@ -54,7 +57,9 @@ record Synthetic(
     }
     Long[] counts = new Long[experts];
     Double[] mass = new Double[experts];
+    Long[] classes = new Long[CLASSES.size() * experts];
     java.util.Arrays.fill(counts, 0L);
+    java.util.Arrays.fill(classes, 0L);
     java.util.Arrays.fill(mass, 0.0);
     double scoreSum = 0;
     for (int t = 0; t < tokens; t++) {
@@ -68,6 +73,7 @@ record Synthetic(
       for (int e : order.subList(0, topK)) {
         double probability = Math.exp(logits[e]) / normaliser;
         counts[e]++;
+        classes[(t % 4 == 1 ? experts : 0) + e]++;
         mass[e] += probability;
         scoreSum += probability;
       }
@@ -80,7 +86,8 @@ record Synthetic(
         counts,
         mass,
         scoreSum,
-        new long[experts]);
+        new long[experts],
+        classes);
   }
 
   List<Row> losses() {
@@ -124,7 +131,8 @@ record Synthetic(
 
   Tables tables(double strength, AnalyzeConfig config) {
     return new Analysis(SparkForTests.SPARK, config)
-        .tables(routingFrame(routing(strength)), lossFrame(losses()), countFrame(counts()));
+        .tables(
+            routingFrame(routing(strength)), lossFrame(losses()), countFrame(counts()), CLASSES);
   }
 
   static <T> List<T> shuffled(List<T> rows, long seed) {

@@ -30,7 +30,7 @@ class TableDirectoryTest {
 
     second.write(directory.toString(), "a", 10);
 
-    assertThat(files(directory)).isEqualTo(files).hasSize(12);
+    assertThat(files(directory)).isEqualTo(files).hasSize(15);
     assertThat(files).contains("layer_summary/run=a/step=20/part-00000.parquet");
     assertThat(directory.resolve("expert_domain/run=b/step=10/part-00000.parquet"))
         .hasBinaryContent(untouched);

@@ -79,6 +79,33 @@ public record ModelConfig(
         expertWidths);
   }
 
+  /**
+   * The same parameters with another number of choices per token and no capacity: what a router
+   * that may choose few experts only is evaluated with.
+   */
+  public ModelConfig dropless(int choices) {
+    return new ModelConfig(
+        vocabSize,
+        hiddenSize,
+        numLayers,
+        numHeads,
+        numKvHeads,
+        headDim,
+        numExperts,
+        choices,
+        expertSize,
+        sequenceLength,
+        normalizeGates,
+        ropeTheta,
+        rmsEpsilon,
+        initStd,
+        router,
+        nullExperts,
+        0,
+        dropPolicy,
+        expertWidths);
+  }
+
   public ModelConfig {
     expertWidths = List.copyOf(expertWidths);
     positive("vocabSize", vocabSize);

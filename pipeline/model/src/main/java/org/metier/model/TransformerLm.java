@@ -212,6 +212,11 @@ public final class TransformerLm {
     this.jitterSeed = seed;
   }
 
+  /** One layer's {@link MoeLayer#selectionBias}. */
+  public double[] selectionBias(int layer) {
+    return experts[layer].selectionBias();
+  }
+
   /** Loss of each token of the last pass, nats; valid up to the batch's token count. */
   public double[] losses() {
     return losses;
@@ -258,6 +263,17 @@ public final class TransformerLm {
   public double evaluate(Batch batch) {
     Tensor normed = hidden(batch, 0);
     kernels.crossEntropy(losses, normed, head.value(), batch.targets());
+    return sumOfLosses(batch);
+  }
+
+  /**
+   * The same, with the token that the model finds most likely at each position.
+   *
+   * @param argMax [T], at least as long as the batch; -1 where the target does not count
+   */
+  public double evaluate(Batch batch, int[] argMax) {
+    Tensor normed = hidden(batch, 0);
+    kernels.crossEntropyAndArgMax(losses, argMax, normed, head.value(), batch.targets());
     return sumOfLosses(batch);
   }
 

@@ -155,6 +155,22 @@ public final class Checkpoint {
     }
   }
 
+  /**
+   * Optimiser steps of a checkpoint, from its small state file alone.
+   *
+   * @throws CorruptCheckpointException if that cannot be read
+   */
+  public static long step(RunDirectory run, Path checkpoint) {
+    try {
+      return RunDirectory.JSON
+          .readTree(run.readBytes(new Path(checkpoint, STATE)))
+          .path("step")
+          .asLong(-1);
+    } catch (IOException e) {
+      throw refuse(run, checkpoint, STATE, "is missing or cannot be read", e);
+    }
+  }
+
   /** Keys and blocks of other versions mean other things; nothing is guessed. */
   private static void requireVersion(Path checkpoint, JsonNode state) {
     int version = state.path("formatVersion").asInt(-1);

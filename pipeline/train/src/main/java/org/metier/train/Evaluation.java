@@ -3,34 +3,33 @@ package org.metier.train;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
-import java.util.concurrent.ExecutionException;
 import java.util.function.LongConsumer;
-import org.apache.hadoop.conf.Configuration;
-import org.apache.hadoop.fs.Path;
+import org.apache.spark.api.java.JavaPairRDD;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
+import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 import org.apache.spark.storage.StorageLevel;
 import org.apache.spark.util.LongAccumulator;
-import org.apache.spark.util.SerializableConfiguration;
+import org.metier.engine.tensor.ParameterLayout;
+import org.metier.model.Parameters;
 import org.metier.prep.BadDataException;
-import org.metier.prep.shard.ShardManifest;
 import org.metier.prep.tokenize.Tokenizer;
+import scala.Tuple2;
 
 /**
  * Runs a checkpoint over held-out, domain-tagged sequences in the executors and hands out counts:
- * per sequence, domain and layer, never per token. What the counts mean is for the analysis to say.
+ * per sequence, domain and layer, or per layer alone, and per token only where a trace is asked
+ * for. What the counts mean is for the analysis to say.
  */
 public final class Evaluation implements AutoCloseable {
   /** Batches of one task: few enough that progress is seen, enough to pay for the model. */
   private static final int TASK_BATCHES = 8;
-
-  private static final long POLL_MILLIS = 200;
 
   private static final StructType ROUTING =
       new StructType()
@@ -41,7 +40,8 @@ public final class Evaluation implements AutoCloseable {
           .add("expert_tokens", DataTypes.createArrayType(DataTypes.LongType, false), false)
           .add("gate_mass", DataTypes.createArrayType(DataTypes.DoubleType, false), false)
           .add("score_sum", "double", false)
-          .add("dropped", DataTypes.createArrayType(DataTypes.LongType, false), false);
+          .add("dropped", DataTypes.createArrayType(DataTypes.LongType, false), false)
+          .add("class_tokens", DataTypes.createArrayType(DataTypes.LongType, false), false);
 
   private static final StructType LOSS =
       new StructType()
@@ -57,8 +57,43 @@ public final class Evaluation implements AutoCloseable {
           .add("token", "integer", false)
           .add("tokens", "long", false);
 
+  private static final StructType PAIRS =
+      new StructType()
+          .add("layer", "integer", false)
+          .add("expert_a", "integer", false)
+          .add("expert_b", "integer", false)
+          .add("tokens", "long", false);
+
+  private static final StructType VOCABULARY =
+      new StructType()
+          .add("layer", "integer", false)
+          .add("kind", "string", false)
+          .add("expert", "integer", false)
+          .add("token", "integer", false)
+          .add("tokens", "long", false);
+
+  private static final StructType FLOW =
+      new StructType()
+          .add("layer", "integer", false)
+          .add("expert", "integer", false)
+          .add("next_expert", "integer", false)
+          .add("domain", "string", false)
+          .add("tokens", "long", false);
+
+  private static final StructType VOCABULARY_TOKENS =
+      new StructType().add("token", "integer", false).add("text", "string", false);
+
+  private static final StructType ROUTERS =
+      new StructType()
+          .add("layer", "integer", false)
+          .add("expert", "integer", false)
+          .add("weights", DataTypes.createArrayType(DataTypes.DoubleType, false), false);
+
   private final SparkSession spark;
+  private final Tokenizer tokenizer;
+  private final List<long[]> ranges;
   private final JavaRDD<EvaluatedSequences> evaluated;
+  private final JavaPairRDD<Integer, RoutingCounts> layers;
   private final Broadcast<EvaluationPlan> plan;
 
   /**
@@ -74,32 +109,28 @@ public final class Evaluation implements AutoCloseable {
       TrainConfig config,
       long maxSequences,
       LongConsumer progress) {
+    this(spark, data, checkpoint, engine, config, maxSequences, TASK_BATCHES, progress);
+  }
+
+  /**
+   * @param taskBatches batches of one task, which no result depends on
+   */
+  Evaluation(
+      SparkSession spark,
+      String data,
+      Checkpoint.Loaded checkpoint,
+      EngineConfig engine,
+      TrainConfig config,
+      long maxSequences,
+      int taskBatches,
+      LongConsumer progress) {
     this.spark = spark;
-    Configuration hadoop = spark.sparkContext().hadoopConfiguration();
-    Path split = new Path(data, "held-out");
-    ShardManifest manifest = ShardManifest.read(split, hadoop);
-    Tokenizer tokenizer = Tokenizer.load(new Path(data, "tokenizer.json"), hadoop);
-    checkFit(checkpoint.header(), manifest, tokenizer, data);
-    int[] byteLengths = new int[tokenizer.vocabSize()];
-    for (int id = 0; id < byteLengths.length; id++) {
-      byteLengths[id] = tokenizer.byteLength(id);
-    }
     JavaSparkContext context = JavaSparkContext.fromSparkContext(spark.sparkContext());
-    this.plan =
-        context.broadcast(
-            new EvaluationPlan(
-                engine,
-                checkpoint.header().model(),
-                config,
-                split.toString(),
-                manifest,
-                new SerializableConfiguration(hadoop),
-                ParameterSlices.encode(
-                    checkpoint.state().values(), 0, checkpoint.state().values().length),
-                byteLengths,
-                checkpoint.header().frequencies().bias()));
-    long sequences = Math.min(maxSequences, manifest.sequences());
-    List<long[]> ranges = ranges(sequences, TASK_BATCHES * config.batchSequences());
+    HeldOut heldOut = HeldOut.open(spark, data, checkpoint.header());
+    this.tokenizer = heldOut.tokenizer();
+    this.plan = context.broadcast(heldOut.plan(checkpoint, engine, config));
+    long sequences = Math.min(maxSequences, heldOut.manifest().sequences());
+    this.ranges = HeldOut.ranges(sequences, (long) taskBatches * config.batchSequences());
     Broadcast<EvaluationPlan> planOnWorker = plan;
     LongAccumulator done = spark.sparkContext().longAccumulator("held-out sequences");
     JavaRDD<EvaluatedSequences> counts =
@@ -117,39 +148,36 @@ public final class Evaluation implements AutoCloseable {
             .orElse(counts)
             .persist(StorageLevel.MEMORY_AND_DISK());
     context.setJobDescription("metier evaluation");
-    runAndReport(done, sequences, progress);
+    HeldOut.await(evaluated.countAsync(), done, sequences, progress);
+    this.layers = layers(evaluated, context.defaultParallelism());
   }
 
-  private static List<long[]> ranges(long sequences, long size) {
-    List<long[]> ranges = new ArrayList<>();
-    for (long from = 0; from < sequences; from += size) {
-      ranges.add(new long[] {from, Math.min(sequences, from + size)});
-    }
-    return ranges;
-  }
-
-  /** Fills the cache; the accumulator serves the progress line only, so a retry does no harm. */
-  private void runAndReport(LongAccumulator done, long sequences, LongConsumer progress) {
-    var action = evaluated.countAsync();
-    try {
-      while (!action.isDone()) {
-        Thread.sleep(POLL_MILLIS);
-        progress.accept(Math.min(sequences, done.value()));
-      }
-      action.get();
-    } catch (InterruptedException e) {
-      action.cancel(true);
-      Thread.currentThread().interrupt();
-      throw new IllegalStateException("the evaluation was interrupted", e);
-    } catch (ExecutionException e) {
-      throw new IllegalStateException("the evaluation failed", e.getCause());
-    }
+  /** Every layer's counts of all tasks, added up where they lie; each layer is one partition's. */
+  static JavaPairRDD<Integer, RoutingCounts> layers(
+      JavaRDD<EvaluatedSequences> evaluated, int partitions) {
+    return evaluated
+        .flatMapToPair(
+            sequences -> {
+              List<Tuple2<Integer, RoutingCounts>> own = new ArrayList<>();
+              for (int l = 0; l < sequences.layers().size(); l++) {
+                own.add(new Tuple2<>(l, sequences.layers().get(l)));
+              }
+              return own.iterator();
+            })
+        // What is cached stays as it is: sums begin with a copy.
+        .combineByKey(
+            first -> new RoutingCounts(first.shape()).add(first),
+            RoutingCounts::add,
+            RoutingCounts::add,
+            partitions)
+        .persist(StorageLevel.MEMORY_AND_DISK());
   }
 
   /**
    * Columns sequence, domain, layer, tokens, expert_tokens[n + m], gate_mass[n + m], score_sum,
-   * dropped[n]: experts, then null experts; of the tokens that chose an expert, how many a capacity
-   * turned away.
+   * dropped[n], class_tokens[C·(n + m)]: experts, then null experts; of the tokens that chose an
+   * expert, how many a capacity turned away; the choices by {@link #tokenClasses} of the routed
+   * token.
    */
   public Dataset<Row> sequenceRouting() {
     return spark.createDataFrame(evaluated.flatMap(e -> rows(e.routing())), ROUTING);
@@ -173,28 +201,88 @@ public final class Evaluation implements AutoCloseable {
     return rows.iterator();
   }
 
-  private static void checkFit(
-      Checkpoint.Header header, ShardManifest manifest, Tokenizer tokenizer, String data) {
-    if (!manifest.tokenizerSha256().equals(tokenizer.sha256())) {
-      throw new BadDataException(
-          data + ": tokenizer.json is not the one that the held-out shards were made with");
+  /**
+   * Columns layer, expert_a, expert_b, tokens: tokens that chose both, for a &lt; b and where there
+   * are any.
+   */
+  public Dataset<Row> pairCounts() {
+    return spark.createDataFrame(layers.flatMap(l -> EvaluatedRows.pairs(l._1(), l._2())), PAIRS);
+  }
+
+  /**
+   * Columns layer, kind (input, target, predicted), expert, token, tokens: positions whose token of
+   * that kind it is and whose first choice is the expert.
+   */
+  public Dataset<Row> vocabularyCounts() {
+    return spark.createDataFrame(
+        layers.flatMap(l -> EvaluatedRows.vocabulary(l._1(), l._2())), VOCABULARY);
+  }
+
+  /**
+   * Columns layer, expert, next_expert, domain, tokens: tokens that chose the one in this layer and
+   * the other in the next.
+   */
+  public Dataset<Row> flowCounts() {
+    List<String> domains = plan.value().manifest().domains();
+    return spark.createDataFrame(
+        layers.flatMap(l -> EvaluatedRows.flow(l._1(), l._2(), domains)), FLOW);
+  }
+
+  /** Columns token, text: the vocabulary; bytes that are no text appear as U+FFFD. */
+  public Dataset<Row> vocabulary() {
+    List<Row> rows = new ArrayList<>();
+    for (int id = 0; id < tokenizer.vocabSize(); id++) {
+      String text =
+          id == tokenizer.separator() ? Tokenizer.SEPARATOR_TEXT : tokenizer.decode(new int[] {id});
+      rows.add(RowFactory.create(id, text));
     }
-    if (!header.tokenizerSha256().equals(manifest.tokenizerSha256())) {
-      throw new BadDataException(
-          data + ": the checkpoint was trained with another tokenizer than these shards");
+    return spark.createDataFrame(rows, VOCABULARY_TOKENS);
+  }
+
+  /**
+   * Columns layer, expert, weights[d]: the rows of each layer's router, whose products are logits.
+   */
+  public static Dataset<Row> routers(SparkSession spark, Checkpoint.Loaded checkpoint) {
+    ParameterLayout layout = Parameters.layout(checkpoint.header().model());
+    List<Row> rows = new ArrayList<>();
+    for (int l = 0; l < checkpoint.header().model().numLayers(); l++) {
+      ParameterLayout.Slice router = layout.slice(Parameters.router(l));
+      int experts = router.shape()[0];
+      int width = router.size() / experts;
+      for (int e = 0; e < experts; e++) {
+        Double[] weights = new Double[width];
+        for (int i = 0; i < width; i++) {
+          weights[i] = (double) checkpoint.state().values()[router.offset() + e * width + i];
+        }
+        rows.add(RowFactory.create(l, e, weights));
+      }
     }
-    if (manifest.sequenceLength() > header.model().sequenceLength()) {
-      throw new BadDataException(
-          "%s: held-out sequences have %d tokens, the model takes %d"
-              .formatted(data, manifest.sequenceLength(), header.model().sequenceLength()));
-    }
-    if (manifest.sequences() < 1) {
-      throw new BadDataException(data + ": there is not one held-out sequence");
-    }
+    return spark.createDataFrame(rows, ROUTERS);
+  }
+
+  /** Names of the classes of {@code class_tokens} in {@link #sequenceRouting}, by number. */
+  public List<String> tokenClasses() {
+    return TokenClass.names();
+  }
+
+  /**
+   * A row per token and layer, made by running the model once more while the rows are read: columns
+   * sequence, position, domain, token, target, predicted, loss, layer, experts[k], gates[k].
+   */
+  public Dataset<Row> trace() {
+    Broadcast<EvaluationPlan> planOnWorker = plan;
+    JavaSparkContext context = JavaSparkContext.fromSparkContext(spark.sparkContext());
+    JavaRDD<Row> rows =
+        context
+            .parallelize(ranges, ranges.size())
+            .flatMap(range -> new RoutingTrace(planOnWorker.value(), range[0], range[1]));
+    return spark.createDataFrame(rows, RoutingTrace.SCHEMA);
   }
 
   @Override
   public void close() {
+    EvaluationReplica.closeIdle(plan.value().key());
+    layers.unpersist(false);
     evaluated.unpersist(false);
     plan.destroy();
   }

@@ -9,11 +9,14 @@ import org.metier.prep.shard.ShardManifest;
 /**
  * What an evaluation task needs; broadcast once.
  *
+ * @param key names this evaluation among all that an executor has seen
  * @param values parameters, little-endian float32
  * @param byteLengths UTF-8 bytes of each token
+ * @param tokenClasses {@link TokenClass} of each token, by number
  * @param bias [L][E] selection bias that the model was trained with; no rows is none
  */
 record EvaluationPlan(
+    String key,
     EngineConfig engine,
     ModelConfig model,
     TrainConfig train,
@@ -22,6 +25,7 @@ record EvaluationPlan(
     SerializableConfiguration hadoop,
     byte[] values,
     int[] byteLengths,
+    int[] tokenClasses,
     double[][] bias)
     implements Serializable {
 

@@ -32,6 +32,7 @@ class ExpertLatenciesTest {
             m.ropeTheta(),
             m.rmsEpsilon(),
             m.initStd(),
+            m.router(),
             0,
             0,
             DropPolicy.PROBABILITY,

@@ -270,6 +270,14 @@ public interface Kernels extends AutoCloseable {
   void crossEntropy(double[] losses, Tensor x, Tensor head, int[] targets);
 
   /**
+   * The same, and the token that each row finds most likely, from the same logits.
+   *
+   * @param argMax [T] on the host: the largest logit's place, the lower of equal ones; -1 where the
+   *     target is negative
+   */
+  void crossEntropyAndArgMax(double[] losses, int[] argMax, Tensor x, Tensor head, int[] targets);
+
+  /**
    * The same, and in the same pass over the tiles the gradient of {@code scale · Σ_t losses[t]}:
    * overwrites {@code dX} [T, d] and adds to {@code dHead} [V, d].
    */

@@ -167,6 +167,15 @@ public final class MoeLayer {
     return saved.probabilities.firstRows(routing.tokens());
   }
 
+  /**
+   * [E], added to the router's logits for the choice of experts alone; belongs to this layer and
+   * may be changed between two passes. Negative infinity keeps an expert from being chosen, as long
+   * as k others are left.
+   */
+  public double[] selectionBias() {
+    return selectionBias;
+  }
+
   /** {@code out} [T, d] from {@code x} [T, d]. */
   public void forward(Tensor out, Tensor x) {
     Saved s = firstRows(saved, x.rows());

@@ -291,6 +291,12 @@ public final class CpuKernels implements Kernels {
   }
 
   @Override
+  public void crossEntropyAndArgMax(
+      double[] losses, int[] argMax, Tensor x, Tensor head, int[] targets) {
+    crossEntropy.lossAndArgMax(losses, argMax, x, head, targets);
+  }
+
+  @Override
   public void crossEntropyWithGradient(
       double[] losses,
       Tensor dX,

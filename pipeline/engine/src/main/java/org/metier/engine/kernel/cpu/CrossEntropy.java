@@ -24,6 +24,9 @@ final class CrossEntropy {
   /** Rows of softmax per task. */
   private static final int SOFTMAX_ROWS = 8;
 
+  /** Where nobody asks for the arg-max. */
+  private static final int[] NO_ARG_MAX = {};
+
   private final Team team;
   private final Rows rows;
   private final Blas blas;
@@ -53,10 +56,14 @@ final class CrossEntropy {
   }
 
   void loss(double[] losses, Tensor x, Tensor head, int[] targets) {
+    lossAndArgMax(losses, NO_ARG_MAX, x, head, targets);
+  }
+
+  void lossAndArgMax(double[] losses, int[] argMax, Tensor x, Tensor head, int[] targets) {
     int size = tile(head.rows());
     for (int from = 0; from < x.rows(); from += size) {
       Tile tile = logits(x, head, from, Math.min(size, x.rows() - from));
-      softmax(losses, tile, targets);
+      softmax(losses, argMax, tile, targets);
     }
   }
 
@@ -73,7 +80,7 @@ final class CrossEntropy {
     int size = tile(head.rows());
     for (int from = 0; from < x.rows(); from += size) {
       Tile tile = logits(x, head, from, Math.min(size, x.rows() - from));
-      softmax(losses, tile, targets);
+      softmax(losses, NO_ARG_MAX, tile, targets);
       gradient(tile, targets, x, (float) scale);
       // Both products read the same logits' gradients and share one round of tasks: the halves of
       // the longer one, dX, come first.
@@ -131,7 +138,7 @@ final class CrossEntropy {
   }
 
   /** Losses of a tile; its logits become exp(logits - max), and the sums their factors. */
-  private void softmax(double[] losses, Tile tile, int[] targets) {
+  private void softmax(double[] losses, int[] argMax, Tile tile, int[] targets) {
     float[] logits = tile.logits;
     team.forRows(
         tile.count,
@@ -143,6 +150,9 @@ final class CrossEntropy {
             if (target < 0) {
               losses[tile.from + i] = 0;
               Arrays.fill(logits, row, row + tile.vocabulary, 0);
+              if (argMax.length > 0) {
+                argMax[tile.from + i] = -1;
+              }
               continue;
             }
             if (target >= tile.vocabulary) {
@@ -151,11 +161,24 @@ final class CrossEntropy {
             }
             double chosen = logits[row + target];
             float max = rows.max(logits, row, tile.vocabulary);
+            if (argMax.length > 0) {
+              argMax[tile.from + i] = placeOf(max, logits, row, tile.vocabulary);
+            }
             float sum = rows.expAndSum(logits, row, max, tile.vocabulary);
             losses[tile.from + i] = max + Math.log(sum) - chosen;
             tile.factors[i] = sum;
           }
         });
+  }
+
+  /** The first place of {@code value} in a row; 0 where no number equals it. */
+  private static int placeOf(float value, float[] logits, int row, int length) {
+    for (int v = 0; v < length; v++) {
+      if (logits[row + v] == value) {
+        return v;
+      }
+    }
+    return 0;
   }
 
   /** What softmax left becomes the logits' gradient but for a factor, which goes to x. */

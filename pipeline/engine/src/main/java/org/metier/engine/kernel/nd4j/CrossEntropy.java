@@ -13,15 +13,28 @@ final class CrossEntropy {
   /** Logits of one tile. */
   private static final int TILE_ELEMENTS = 1 << 20;
 
+  /** Where nobody asks for the arg-max. */
+  private static final int[] NO_ARG_MAX = {};
+
   private CrossEntropy() {}
 
   static void forward(double[] losses, Tensor x, Tensor head, int[] targets) {
-    check("crossEntropy", x, head, targets);
+    forward("crossEntropy", losses, NO_ARG_MAX, x, head, targets);
+  }
+
+  static void forwardAndArgMax(
+      double[] losses, int[] argMax, Tensor x, Tensor head, int[] targets) {
+    forward("crossEntropyAndArgMax", losses, argMax, x, head, targets);
+  }
+
+  private static void forward(
+      String op, double[] losses, int[] argMax, Tensor x, Tensor head, int[] targets) {
+    check(op, x, head, targets);
     for (int from = 0; from < x.dim(0); from += tileRows(head)) {
       int rows = Math.min(tileRows(head), x.dim(0) - from);
       try (Temporaries t = new Temporaries()) {
         Tile tile = new Tile(x.rows(from, rows), Arrays.copyOfRange(targets, from, from + rows));
-        tile.forward(t, head, losses, from);
+        tile.forward(t, head, losses, argMax, from);
       }
     }
   }
@@ -39,7 +52,7 @@ final class CrossEntropy {
       int rows = Math.min(tileRows(head), x.dim(0) - from);
       try (Temporaries t = new Temporaries()) {
         Tile tile = new Tile(x.rows(from, rows), Arrays.copyOfRange(targets, from, from + rows));
-        INDArray probabilities = tile.forward(t, head, losses, from);
+        INDArray probabilities = tile.forward(t, head, losses, NO_ARG_MAX, from);
         tile.backward(t, dX.rows(from, rows), dHead, head, probabilities, scale);
       }
     }
@@ -57,10 +70,16 @@ final class CrossEntropy {
   private record Tile(Tensor x, int[] targets) {
 
     /** Writes the losses from index {@code from} on; returns the probabilities [n, V]. */
-    INDArray forward(Temporaries t, Tensor head, double[] losses, int from) {
+    INDArray forward(Temporaries t, Tensor head, double[] losses, int[] argMax, int from) {
       INDArray rows = Views.of(x);
       INDArray z = t.array(rows.dataType(), targets.length, head.dim(0));
       Ops.multiply(z, 0, rows, false, Views.of(head), true);
+      if (argMax.length > 0) {
+        double[] best = Transfer.toHost(t.keep(z.argMax(1)));
+        for (int i = 0; i < targets.length; i++) {
+          argMax[from + i] = targets[i] < 0 ? -1 : (int) best[i];
+        }
+      }
       int[] flatIndex = new int[targets.length];
       for (int i = 0; i < targets.length; i++) {
         flatIndex[i] = i * head.dim(0) + Math.max(0, targets[i]);

@@ -283,6 +283,12 @@ public final class Nd4jKernels implements Kernels {
   }
 
   @Override
+  public void crossEntropyAndArgMax(
+      double[] losses, int[] argMax, Tensor x, Tensor head, int[] targets) {
+    CrossEntropy.forwardAndArgMax(losses, argMax, x, head, targets);
+  }
+
+  @Override
   public void crossEntropyWithGradient(
       double[] losses,
       Tensor dX,

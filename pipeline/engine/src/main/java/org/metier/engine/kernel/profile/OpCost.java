@@ -57,6 +57,7 @@ record OpCost(double flops, double elements) {
           new OpCost(5 * attentionProduct((int[]) a[5], (AttentionShape) a[6]), once);
       // x [T, d] by head [V, d]; with its gradient two products more, into dX and dHead
       case "crossEntropy" -> new OpCost(2 * size(a[1]) * rows(a[2]), once);
+      case "crossEntropyAndArgMax" -> new OpCost(2 * size(a[2]) * rows(a[3]), once);
       case "crossEntropyWithGradient" -> new OpCost(6 * size(a[3]) * rows(a[4]), once + size(a[2]));
       default -> throw new IllegalArgumentException("nobody has said what " + op + " costs");
     };

@@ -20,6 +20,23 @@ final class CrossEntropy {
     }
   }
 
+  /** The largest logit's place, the lower of equal ones; -1 where the target is negative. */
+  static void argMax(int[] argMax, View x, View head, int[] targets) {
+    HostArrays.requireLength("crossEntropyAndArgMax argMax", argMax.length, x.dim(0));
+    for (int t = 0; t < x.dim(0); t++) {
+      argMax[t] = -1;
+      if (targets[t] >= 0) {
+        double[] z = logits(x, head, t);
+        argMax[t] = 0;
+        for (int v = 1; v < z.length; v++) {
+          if (z[v] > z[argMax[t]]) {
+            argMax[t] = v;
+          }
+        }
+      }
+    }
+  }
+
   static void forwardBackward(
       double[] losses, View dX, View dHead, View x, View head, int[] targets, double scale) {
     String op = "crossEntropyWithGradient";

@@ -282,6 +282,13 @@ public final class ReferenceKernels implements Kernels {
   }
 
   @Override
+  public void crossEntropyAndArgMax(
+      double[] losses, int[] argMax, Tensor x, Tensor head, int[] targets) {
+    CrossEntropy.forward(losses, of(x), of(head), targets);
+    CrossEntropy.argMax(argMax, of(x), of(head), targets);
+  }
+
+  @Override
   public void crossEntropyWithGradient(
       double[] losses,
       Tensor dX,

@@ -35,6 +35,7 @@ class KernelsContractTest {
     guard(c -> c.router(17, 8, 2, true), "route", "routeBackward");
     guard(c -> c.experts(17, 8, 2, Load.ODD_EXPERTS_ONLY, 5, 6), "experts", "expertsBackward");
     guard(c -> c.crossEntropy(3, 17, 5), "crossEntropy", "crossEntropyWithGradient");
+    guard(c -> c.crossEntropyAndArgMax(3, 2, 5), "crossEntropyAndArgMax");
     guard(c -> c.adamW(17, 3), "adamW");
   }
 

@@ -66,6 +66,44 @@ interface LossContract extends Contract {
         });
   }
 
+  /** Small integers: logits are exact in every precision, and many are equal. */
+  @ParameterizedTest
+  @CsvSource({"1, 1, 1", "3, 2, 5", "17, 3, 257", "130, 4, 1031", "600, 2, 4099"})
+  default void crossEntropyAndArgMax(int tokens, int width, int vocabulary) {
+    assertAgrees(
+        "crossEntropyAndArgMax %d x %d of %d".formatted(tokens, width, vocabulary),
+        trial -> {
+          float[] x = integers(trial, tokens * width);
+          float[] head = integers(trial, vocabulary * width);
+          int[] targets = trial.indices(tokens + 1, vocabulary);
+          for (int t = 1; t < tokens; t += 5) {
+            targets[t] = -1 - t; // not counted
+          }
+          double[] losses = new double[tokens + 1];
+          int[] argMax = new int[tokens + 1];
+          argMax[tokens] = 7;
+          trial
+              .kernels()
+              .crossEntropyAndArgMax(
+                  losses,
+                  argMax,
+                  trial.input("x", x, tokens, width),
+                  trial.input("head", head, vocabulary, width),
+                  targets);
+          assertThat(argMax[tokens]).as("beyond the rows").isEqualTo(7);
+          trial.result("losses", Arrays.copyOf(losses, tokens));
+          trial.result("argMax", Arrays.stream(argMax, 0, tokens).asDoubleStream().toArray());
+        });
+  }
+
+  private static float[] integers(Trial trial, int length) {
+    float[] values = new float[length];
+    for (int i = 0; i < length; i++) {
+      values[i] = trial.random().nextInt(-4, 5);
+    }
+    return values;
+  }
+
   /** Against no reference: without any target nothing is lost, and nothing moves. */
   @Test
   default void withoutTargetsThereIsNoGradient() {

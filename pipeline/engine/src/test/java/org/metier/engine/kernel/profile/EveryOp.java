@@ -148,6 +148,10 @@ final class EveryOp {
     Tensor dHead = random(7, WIDTH);
     k.crossEntropy(losses, x, head, ids);
     results.add(losses.clone());
+    int[] argMax = new int[TOKENS];
+    k.crossEntropyAndArgMax(losses, argMax, x, head, ids);
+    results.add(losses.clone());
+    results.add(java.util.Arrays.stream(argMax).asDoubleStream().toArray());
     k.crossEntropyWithGradient(losses, dX, dHead, x, head, ids, 0.5);
     results.add(losses);
     keep(dX, dHead);

@@ -64,6 +64,7 @@ class KernelProfileTest {
             entry("attentionBackward", 5 * 2.0 * 8 * 4),
             // 6 tokens, width 4, 7 entries of the vocabulary
             entry("crossEntropy", 2.0 * 6 * 4 * 7),
+            entry("crossEntropyAndArgMax", 2.0 * 6 * 4 * 7),
             entry("crossEntropyWithGradient", 3 * 2.0 * 6 * 4 * 7));
   }
 
