@@ -25,6 +25,7 @@ final class Segment implements Serializable {
 
   /** [n] tokens that each expert turned away; null experts have none. */
   final long[] dropped;
+
   /** [C·E] tokens that each expert received of each class. */
   final long[] classTokens;
 

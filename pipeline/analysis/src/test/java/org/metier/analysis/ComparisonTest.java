@@ -95,7 +95,28 @@ class ComparisonTest {
 
   private static LayerSummary layer(double information) {
     return new LayerSummary(
-        0, 100, 4, 2, information, 0.1, information, 0, 0, 0.01, 1, 0, 0.2, 0, 0.7, 0.5, 0, 0, 0, 0, 0,
-        0, 0);
+        0,
+        100,
+        4,
+        2,
+        information,
+        0.1,
+        information,
+        0,
+        0,
+        0.01,
+        1,
+        0,
+        0.2,
+        0,
+        0.7,
+        0.5,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0);
   }
 }

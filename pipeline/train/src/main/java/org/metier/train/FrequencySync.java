@@ -67,7 +67,7 @@ interface FrequencySync {
     TrainConfig.Balance balance = config.balance();
     FrequencySync window =
         switch (balance.windowOf(round)) {
-          case SEQUENCE -> FrequencySync::ofEachSequence;
+          case SEQUENCE -> batch -> ofSequences(batch, balance.windowSequences());
           case MICRO_BATCH -> FrequencySync::ofMicroBatch;
           case STEP ->
               balance.shuffled()
@@ -82,8 +82,8 @@ interface FrequencySync {
         : new MixedFrequencies(window, balance.microBatchShare());
   }
 
-  private static double[][] ofEachSequence(Selections batch) {
-    long[][] counts = batch.bySequence();
+  private static double[][] ofSequences(Selections batch, int together) {
+    long[][] counts = batch.bySequences(together);
     double[][] frequencies = new double[counts.length][];
     for (int l = 0; l < counts.length; l++) {
       frequencies[l] = Frequencies.ofRuns(counts[l], batch.experts());

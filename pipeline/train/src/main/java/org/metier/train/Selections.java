@@ -36,9 +36,9 @@ final class Selections {
     return counts;
   }
 
-  /** [L][S·E] selections of each of its S sequences. */
-  long[][] bySequence() {
-    return byRun(sequences);
+  /** [L][S·E] selections of each of S runs of so many sequences. */
+  long[][] bySequences(int together) {
+    return byRun(sequences / together);
   }
 
   /** [L][E] selections of the tokens that are set. */

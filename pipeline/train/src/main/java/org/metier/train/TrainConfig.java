@@ -197,6 +197,7 @@ public record TrainConfig(
    * @param shinka read if one of them is {@code shinka}
    * @param latency read if one of them is {@code latency}
    * @param jitter ε of the noise on the routers' inputs in training, uniform in [1 - ε, 1 + ε)
+   * @param windowSequences g, sequences that one window of {@code sequence} joins; divides B
    */
   public record Balance(
       Window window,
@@ -216,7 +217,8 @@ public record TrainConfig(
       StrategyConfig.MutualInformation mutualInformation,
       StrategyConfig.Shinka shinka,
       StrategyConfig.Latency latency,
-      double jitter)
+      double jitter,
+      int windowSequences)
       implements Serializable {
     public Balance {
       also = List.copyOf(also);
@@ -233,6 +235,7 @@ public record TrainConfig(
           "shuffled draws from all workers' tokens of a step: set window = step, is %s",
           word(window));
       require(jitter >= 0 && jitter < 1, "jitter must lie in [0, 1), is %s", jitter);
+      require(windowSequences >= 1, "windowSequences must be at least 1, is %s", windowSequences);
     }
 
     /** The auxiliary loss alone. */
@@ -269,7 +272,8 @@ public record TrainConfig(
           new StrategyConfig.MutualInformation(MutualInformationLoss.Marginal.BATCH),
           new StrategyConfig.Shinka(0.064, ShinkaLoss.Hinge.FREQUENCY),
           new StrategyConfig.Latency(List.of(), 0),
-          0);
+          0,
+          1);
     }
 
     /** True if any round has this window. */
@@ -304,6 +308,11 @@ public record TrainConfig(
         exchangeTimeoutSeconds >= 1,
         "exchangeTimeoutSeconds must be at least 1, is %s",
         exchangeTimeoutSeconds);
+    require(
+        !balance.everIs(Window.SEQUENCE) || batchSequences % balance.windowSequences() == 0,
+        "balance.windowSequences must divide batchSequences (%s), is %s",
+        batchSequences,
+        balance.windowSequences());
     require(rounds >= 1, "rounds must be at least 1, is %s", rounds);
     require(checkpointEvery >= 1, "checkpointEvery must be at least 1, is %s", checkpointEvery);
     require(keepCheckpoints >= 1, "keepCheckpoints must be at least 1, is %s", keepCheckpoints);

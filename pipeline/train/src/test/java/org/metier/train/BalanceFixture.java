@@ -62,6 +62,32 @@ final class BalanceFixture {
         new MutualInformation(Marginal.BATCH),
         new Shinka(0.064, Hinge.FREQUENCY),
         new Latency(List.of(1.0, 2.0, 1.0, 2.0), 0),
-        jitter);
+        jitter,
+        1);
+  }
+
+  /** The auxiliary loss over windows of so many sequences. */
+  static Balance windowsOf(int sequences) {
+    Balance b = of(Window.SEQUENCE, Kind.AUXILIARY);
+    return new Balance(
+        b.window(),
+        b.coefficient(),
+        b.layers(),
+        b.recentBatches(),
+        b.accumulation(),
+        b.shuffled(),
+        b.microBatchShare(),
+        b.switchRound(),
+        b.switchWindow(),
+        b.zLoss(),
+        b.strategy(),
+        b.also(),
+        b.normalization(),
+        b.lossFree(),
+        b.mutualInformation(),
+        b.shinka(),
+        b.latency(),
+        b.jitter(),
+        sequences);
   }
 }

@@ -1,11 +1,13 @@
 package org.metier.train;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 import static org.metier.train.TrainFixture.selections;
 
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.metier.engine.kernel.Routing;
 import org.metier.train.TrainConfig.Window;
 
 /** Identities of the balance windows. */
@@ -18,6 +20,27 @@ class FrequencySyncTest {
     FrequencySync sync = sync(Window.MICRO_BATCH, 4, lastRound(BATCH, BATCH), 0);
     assertThat(sync.frequencies(selections(BATCH))[0]).containsExactly(.75, .25, 0, 0);
     assertThat(sync.frequencies(selections(BATCH))[1]).containsExactly(.125, .125, .125, .625);
+  }
+
+  /** Four sequences of two tokens each, of two experts. */
+  @Test
+  void aWindowOfSeveralSequencesCountsThemTogether() {
+    Routing routing = new Routing(8, 2, 1);
+    int[] experts = {0, 0, 0, 1, 1, 1, 1, 1};
+    System.arraycopy(experts, 0, routing.expertOfSlot, 0, 8);
+    routing.sortByExpert(8);
+    Selections batch = new Selections(new Routing[] {routing}, 4);
+    assertThat(windows(1, batch)).containsExactly(1, 0, .5, .5, 0, 1, 0, 1);
+    assertThat(windows(2, batch)).containsExactly(.75, .25, 0, 1);
+    assertThat(windows(4, batch)).containsExactly(3 / 8., 5 / 8.);
+    assertThatThrownBy(() -> windows(3, batch))
+        .hasMessage("balance.windowSequences must divide batchSequences (4), is 3");
+  }
+
+  private static double[] windows(int sequences, Selections batch) {
+    TrainConfig config = TrainFixture.train("", 2, 1, 4, 1, BalanceFixture.windowsOf(sequences));
+    return FrequencySync.of(config, 1, GlobalFrequencies.none(), 0, CountExchange.alone())
+        .frequencies(batch)[0];
   }
 
   @Test

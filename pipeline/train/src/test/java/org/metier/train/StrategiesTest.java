@@ -211,7 +211,8 @@ class StrategiesTest {
               b.mutualInformation(),
               b.shinka(),
               b.latency(),
-              0);
+              0,
+              1);
       double[] f = {.4, .3, .2, .1};
       double[] gradient =
           StrategyConfig.strategy(config(megatron, 4), TrainFixture.model(), 0)
