@@ -9,6 +9,7 @@ import java.util.concurrent.Callable;
 import org.metier.jobs.config.ConfigLayers;
 import org.metier.jobs.config.InvalidConfigException;
 import org.metier.jobs.config.ModelPresets;
+import org.metier.jobs.config.Redaction;
 import org.metier.jobs.console.Terminal;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -135,7 +136,7 @@ final class JobCommand implements Callable<Integer> {
         line += "; no log could be written (" + e + "), --verbose prints the stack trace";
       }
     }
-    err.println(line);
+    err.println(Redaction.of(line));
     if (verbose && unexpected) {
       thrown.printStackTrace(err);
     }
