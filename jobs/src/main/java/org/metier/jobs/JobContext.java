@@ -1,6 +1,8 @@
 package org.metier.jobs;
 
+import java.io.IOException;
 import java.io.PrintStream;
+import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -65,6 +67,17 @@ final class JobContext implements AutoCloseable {
     leases.add(lease);
     if (onRun) {
       fence = lease;
+    }
+  }
+
+  /** Returns if this process may write; throws what ends it if another has taken over. */
+  void requireHeld() {
+    try {
+      for (RunLease lease : leases) {
+        lease.requireHeld();
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
     }
   }
 

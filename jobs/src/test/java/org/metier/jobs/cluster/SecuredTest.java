@@ -68,8 +68,7 @@ class SecuredTest {
     assertThat(directory.resolve("run/report.html")).exists();
     assertThat(directory.resolve("run/config.conf"))
         .content()
-        .contains("spark.hadoop.fs.s3a.secret.key")
-        .contains("*********(redacted)");
+        .contains("key=\"*********(redacted)\"");
     assertThat(filesWith(CLUSTER_SECRET)).isEmpty();
     assertThat(filesWith(STORE_SECRET)).isEmpty();
   }
