@@ -1,6 +1,8 @@
 package org.metier.jobs;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.List;
 import java.util.Optional;
 import org.apache.hadoop.fs.Path;
 import org.metier.analysis.Headline;
@@ -29,6 +31,35 @@ public final class AnalyzeJob implements Job {
   }
 
   @Override
+  public List<Claim> claims(Settings settings) {
+    return List.of(Claim.onRun(settings));
+  }
+
+  @Override
+  public Optional<Work> work(JobContext context) {
+    Settings settings = context.settings();
+    RunDirectory run = context.runDirectory();
+    if (run.newestCheckpoint().isEmpty()) {
+      return Optional.empty();
+    }
+    Path path = chosen(run, settings);
+    String data = settings.train().data();
+    return Optional.of(
+        new Work(
+            List.of("run.id", "engine", "analyze"),
+            List.of(data + "/held-out", data + "/tokenizer.json", path.toString()),
+            List.of(run.tables())));
+  }
+
+  private static Path chosen(RunDirectory run, Settings settings) {
+    try {
+      return CheckpointChoice.of(run, settings.run().id(), settings.analyze().checkpoint());
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  @Override
   public void run(JobContext context) throws IOException {
     analyze(context, false);
   }
@@ -45,7 +76,7 @@ public final class AnalyzeJob implements Job {
     Settings settings = context.settings();
     RunDirectory run = context.runDirectory();
     String id = settings.run().id();
-    Path path = CheckpointChoice.of(run, id, settings.analyze().checkpoint());
+    Path path = chosen(run, settings);
     Checkpoint.Loaded checkpoint = Checkpoint.read(run, path);
     long step = checkpoint.header().step();
     String stamp = "step %d, %s%n".formatted(step, settings.analyze());

@@ -41,8 +41,11 @@ public final class CompareJob implements Job {
   }
 
   @Override
-  public boolean alwaysResumes() {
-    return true;
+  public List<Claim> claims(Settings settings) {
+    Claim run = Claim.onRun(settings);
+    return settings.corpus().sources().isEmpty()
+        ? List.of(run)
+        : List.of(run, Claim.onPrepared(settings));
   }
 
   /**
@@ -159,7 +162,7 @@ public final class CompareJob implements Job {
       throws IOException {
     long began = System.nanoTime();
     Settings settings = run.layers().settings();
-    RunLog log = RunLog.of(settings.run());
+    RunLog log = RunLog.of(settings.run(), false);
     AtomicInteger rounds = new AtomicInteger();
     Runnable onRound =
         () -> {
@@ -168,8 +171,8 @@ public final class CompareJob implements Job {
         };
     try (PrintStream console = log.console();
         JobContext cell = context.cell(run.layers(), console, onRound)) {
-      TrainJob.train(cell, true);
-      AnalyzeJob.Analyzed analyzed = AnalyzeJob.analyze(cell, true);
+      TrainJob.train(cell);
+      AnalyzeJob.Analyzed analyzed = AnalyzeJob.analyze(cell, !cell.fresh());
       ComparedRun compared =
           ComparedRun.of(
               context.spark(),
@@ -192,6 +195,7 @@ public final class CompareJob implements Job {
     Settings settings = context.settings();
     RunDirectory run = context.runDirectory();
     String page = settings.run().directory() + "/comparison.html";
+    context.requireHeld();
     comparison.write(context.spark(), run.tables(), settings.run().id());
     ComparisonPage.write(context.spark(), comparison, settings.run().id(), page);
     String markdown = comparison.markdown();

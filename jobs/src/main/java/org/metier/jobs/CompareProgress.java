@@ -1,6 +1,7 @@
 package org.metier.jobs;
 
 import java.util.Locale;
+import java.util.Map;
 import org.metier.analysis.ComparedRun;
 import org.metier.jobs.console.ProgressBar;
 
@@ -9,6 +10,7 @@ final class CompareProgress {
   private final ProgressBar bar;
   private final JobContext context;
   private final int cells;
+  private final long allRounds;
   private long rounds;
   private int finished;
 
@@ -16,12 +18,14 @@ final class CompareProgress {
     this.context = context;
     this.bar = context.progress();
     this.cells = cells;
+    this.allRounds = rounds;
     bar.stage("compare", rounds, "rounds");
   }
 
   /** A round of any cell is over. */
   synchronized void round() {
     bar.advance(++rounds);
+    context.tell(Map.of("round", rounds, "rounds", allRounds));
   }
 
   /**

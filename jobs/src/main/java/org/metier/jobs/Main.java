@@ -22,7 +22,7 @@ import picocli.CommandLine.Model.PositionalParamSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.UnmatchedArgumentException;
 
-/** The command line: {@code metier COMMAND [--conf FILE] [--key=value ...] [--resume]}. */
+/** The command line: {@code metier COMMAND [--conf FILE] [--run-id ID] [--key=value ...]}. */
 @Command(
     name = "metier",
     description = "Mixture-of-experts language models on Apache Spark, and what their experts do.")
@@ -36,6 +36,7 @@ public final class Main {
           new ReportJob(),
           new CompareJob(),
           new SqlJob(),
+          new StatusJob(),
           new EstimateJob(),
           new BenchJob());
 
@@ -87,7 +88,7 @@ public final class Main {
   private static CommandLine commandLine(
       List<? extends Job> jobs, List<String> overrides, Terminal terminal, PrintStream err) {
     CommandLine root = new CommandLine(new Main());
-    describe(root.getCommandSpec(), "metier COMMAND [--conf FILE] [--KEY=VALUE ...] [--resume]");
+    describe(root.getCommandSpec(), "metier COMMAND [--conf FILE] [--run-id ID] [--KEY=VALUE ...]");
     for (Job job : jobs) {
       CommandLine command = new CommandLine(new JobCommand(job, overrides, terminal, err));
       CommandSpec spec = command.getCommandSpec();
@@ -134,7 +135,7 @@ public final class Main {
               + job.name()
               + " "
               + word
-              + "[--conf FILE] [--KEY=VALUE ...] [--resume] [--verbose]");
+              + "[--conf FILE] [--run-id ID] [--KEY=VALUE ...] [--fresh] [--verbose]");
       root.addSubcommand(job.name(), command);
     }
     return root.setOut(new PrintWriter(terminal.out(), true));

@@ -2,7 +2,10 @@ package org.metier.jobs;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.metier.analysis.Report;
+import org.metier.jobs.config.RunConfig;
+import org.metier.jobs.config.Settings;
 import org.metier.train.RunDirectory;
 
 /** {@code metier report}: tables to one HTML file. */
@@ -23,6 +26,20 @@ public final class ReportJob implements Job {
   }
 
   @Override
+  public List<Claim> claims(Settings settings) {
+    return List.of(Claim.onRun(settings));
+  }
+
+  @Override
+  public Optional<Work> work(JobContext context) {
+    RunConfig run = context.settings().run();
+    List<String> tables = new ArrayList<>(List.of(run.tables()));
+    context.settings().report().beside().forEach(other -> tables.add(other + "/tables"));
+    return Optional.of(
+        new Work(List.of("run.id", "report"), tables, List.of(run.report())));
+  }
+
+  @Override
   public void run(JobContext context) {
     report(context);
   }
@@ -35,6 +52,7 @@ public final class ReportJob implements Job {
     for (String other : context.settings().report().beside()) {
       sources.add(Report.Source.only(context.spark(), other + "/tables"));
     }
+    context.requireHeld();
     List<String> written = Report.write(context.spark(), sources, file);
     context
         .out()

@@ -74,6 +74,7 @@ final class SpecialisationTables {
                   evaluation.sequenceLoss(),
                   evaluation.tokenCounts(),
                   evaluation.tokenClasses());
+      context.requireHeld();
       tables.write(directory.toString(), run, step);
       write(
           Coactivation.TABLE,
@@ -87,7 +88,7 @@ final class SpecialisationTables {
           Vocabulary.of(
               evaluation.vocabularyCounts(),
               evaluation.vocabulary(),
-              tables.layerSummary().get(0).numExperts(),
+              checkpoint.header().model().routerColumns(),
               config);
       write(Vocabulary.TABLE, vocabulary.rows(), Vocabulary.SCHEMA);
       write(Vocabulary.SUMMARY_TABLE, vocabulary.summary(), Vocabulary.SUMMARY_SCHEMA);

@@ -2,18 +2,14 @@ package org.metier.jobs;
 
 import java.io.IOException;
 import java.net.URI;
+import java.util.List;
+import java.util.Optional;
 import org.apache.hadoop.fs.Path;
 import org.metier.jobs.config.InvalidConfigException;
 import org.metier.jobs.config.Settings;
-import org.metier.jobs.console.TrainingProgress;
-import org.metier.model.ModelConfig;
-import org.metier.model.Parameters;
 import org.metier.train.MemoryEstimate;
-import org.metier.train.RoundMetrics;
 import org.metier.train.RunDirectory;
-import org.metier.train.TrainConfig;
 import org.metier.train.Training;
-import org.metier.train.Validation;
 
 /** {@code metier train}: token shards to checkpoints and metrics. */
 public final class TrainJob implements Job {
@@ -34,26 +30,41 @@ public final class TrainJob implements Job {
 
   @Override
   public void run(JobContext context) throws IOException {
-    train(context, context.resume());
+    train(context);
   }
 
-  /** Trains, or goes on if {@code resume}; a run that is complete is left alone. */
-  static Training.Result train(JobContext context, boolean resume) throws IOException {
+  @Override
+  public List<Claim> claims(Settings settings) {
+    return List.of(Claim.onRun(settings));
+  }
+
+  @Override
+  public Optional<Work> work(JobContext context) {
+    List<String> sections = List.of("engine", "model", "train");
+    List<String> shards = List.of(context.settings().train().data() + "/train");
+    return context
+        .runDirectory()
+        .newestCheckpoint()
+        .map(checkpoint -> new Work(sections, shards, List.of(checkpoint.toString())));
+  }
+
+  /** Trains, or goes on; a run that is complete is left alone. */
+  static Training.Result train(JobContext context) throws IOException {
     Settings settings = context.settings();
     checkHeap(context, settings);
     RunDirectory run = context.runDirectory();
-    Training.Result result =
-        new Training(
-                context.spark(),
-                settings.run().id(),
-                run,
-                settings.engine(),
-                settings.model(),
-                settings.train(),
-                new Listener(context))
-            .run(resume);
-    if (result.trained()) {
-      run.writeText("config.conf", context.resolvedConfig());
+    Training.Result result;
+    try (TrainingWatch watch = new TrainingWatch(context)) {
+      result =
+          new Training(
+                  context.spark(),
+                  settings.run().id(),
+                  run,
+                  settings.engine(),
+                  settings.model(),
+                  settings.train(),
+                  watch)
+              .run(!context.fresh());
     }
     context
         .out()
@@ -82,47 +93,6 @@ public final class TrainJob implements Job {
       throw new InvalidConfigException(
           "model: this run needs about %d MiB of heap, the process has %d: set METIER_HEAP=%dm"
               .formatted(needed >> 20, heap >> 20, needed >> 20));
-    }
-  }
-
-  /** Shows rounds as they finish. */
-  private static final class Listener implements Training.TrainingListener {
-    private final JobContext context;
-    private final TrainingProgress progress;
-
-    Listener(JobContext context) {
-      this.context = context;
-      this.progress = context.trainingProgress();
-    }
-
-    @Override
-    public void started(long round, TrainConfig config) {
-      ModelConfig model = context.settings().model();
-      context
-          .out()
-          .printf(
-              "training %.1f M parameters (%.1f M active per token) on %d workers, %s%n",
-              Parameters.total(model) / 1e6,
-              Parameters.active(model) / 1e6,
-              config.workers(),
-              round == 0 ? "from the start" : "going on after round " + round);
-      progress.begin(config.rounds());
-    }
-
-    @Override
-    public void validated(Validation.Result validation) {
-      progress.validated(validation.loss());
-    }
-
-    @Override
-    public void notice(String line) {
-      progress.notice(line);
-    }
-
-    @Override
-    public void roundFinished(RoundMetrics m) {
-      progress.round((int) m.round(), m.loss(), m.balanceLoss(), m.maxViolation(), m.tokens());
-      context.roundFinished();
     }
   }
 }

@@ -23,6 +23,7 @@ public record Settings(
     ReportConfig report,
     CompareConfig compare,
     SqlConfig sql,
+    StatusConfig status,
     BenchConfig bench,
     SparkConfig spark) {
 

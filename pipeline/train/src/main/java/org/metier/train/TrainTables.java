@@ -3,6 +3,7 @@ package org.metier.train;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.sql.Row;
@@ -20,7 +21,7 @@ import org.metier.model.balance.Frequencies;
  * whole at every validation: a reader always sees a complete table and never a forest of small
  * files.
  */
-final class TrainTables {
+public final class TrainTables {
   private static final StructType METRICS =
       new StructType()
           .add("round", "long", false)
@@ -78,6 +79,11 @@ final class TrainTables {
           .add("domain", "string", false)
           .add("tokens", "long", false)
           .add("loss", "double", false);
+
+  /** Columns of each table, without the partition's {@code run}. */
+  public static Map<String, StructType> schemas() {
+    return Map.of("train_metrics", METRICS, "train_expert_load", LOAD, "validation", VALIDATION);
+  }
 
   private final SparkSession spark;
   private final RunDirectory run;
@@ -169,7 +175,8 @@ final class TrainTables {
   private void replace(String table, String runId, List<Row> rows, StructType schema)
       throws IOException {
     Path directory = new Path(run.tables(), table + "/run=" + runId);
-    Path aside = new Path(run.tables(), "." + table + ".tmp");
+    Path aside = run.aside(new Path(run.tables(), table));
+    run.removeAsides(aside.getParent());
     spark
         .createDataFrame(rows, schema)
         .coalesce(1)
