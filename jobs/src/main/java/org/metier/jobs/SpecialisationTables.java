@@ -161,8 +161,8 @@ final class SpecialisationTables {
       }
     }
     if (!overlap.isEmpty()) {
-      int numExperts = checkpoint.header().model().numExperts();
-      write(Saturation.TABLE, Saturation.rows(overlap, choices, numExperts), Saturation.SCHEMA);
+      int columns = checkpoint.header().model().routerColumns();
+      write(Saturation.TABLE, Saturation.rows(overlap, choices, columns), Saturation.SCHEMA);
     }
   }
 

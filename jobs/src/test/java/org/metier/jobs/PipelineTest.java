@@ -139,6 +139,26 @@ class PipelineTest {
     assertThat(out()).contains("report in ");
   }
 
+  /** What changes the routing itself goes through every table. */
+  @Test
+  void nullExpertsCapacityAndSelectionBiasesAreAnalysed() throws Exception {
+    copyRun();
+    String directory = "--run.directory=" + own.resolve("sparse");
+    String[] sparse = {
+      directory,
+      "--model.nullExperts=2",
+      "--model.topK=3",
+      "--model.capacityFactor=1",
+      "--train.balance.strategy=loss-free"
+    };
+    for (String command : List.of("train", "analyze", "report")) {
+      assertThat(run(own, command, sparse)).as(err()).isZero();
+    }
+    for (String table : List.of("coactivation", "independence", "expert_ablation", "saturation")) {
+      assertThat(own.resolve("sparse/tables/" + table + "/run=t")).isDirectory();
+    }
+  }
+
   @Test
   void aCorpusThatDoesNotExist() {
     assertFails(

@@ -46,20 +46,21 @@ public final class Coactivation {
   public static List<Row> rows(List<Row> pairCounts, Tables tables) {
     List<Row> rows = new ArrayList<>();
     for (LayerSummary layer : tables.layerSummary()) {
-      long[][] joint = new long[layer.numExperts()][layer.numExperts()];
+      long[] tokens = tables.expertTokens(layer.layer());
+      long[][] joint = new long[tokens.length][tokens.length]; // null experts are columns, too
       for (Row pair : pairCounts) {
         if (pair.getInt(0) == layer.layer()) {
           joint[pair.getInt(1)][pair.getInt(2)] += pair.getLong(3);
           joint[pair.getInt(2)][pair.getInt(1)] += pair.getLong(3);
         }
       }
-      addRows(rows, layer, joint, tables.expertTokens(layer.layer()));
+      addRows(rows, layer, joint, tokens);
     }
     return rows;
   }
 
   private static void addRows(List<Row> rows, LayerSummary layer, long[][] joint, long[] tokens) {
-    int numExperts = layer.numExperts();
+    int numExperts = tokens.length;
     double chance = numExperts == 1 ? 0 : (layer.topK() - 1.0) / (numExperts - 1);
     for (int a = 0; a < numExperts; a++) {
       for (int b = 0; b < numExperts; b++) {

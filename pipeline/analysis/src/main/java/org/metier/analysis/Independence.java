@@ -46,10 +46,11 @@ public final class Independence {
   public static List<Row> rows(Tables tables) {
     List<Row> rows = new ArrayList<>();
     for (LayerSummary layer : tables.layerSummary()) {
+      int columns = tables.expertTokens(layer.layer()).length; // experts, then null experts
       TreeMap<String, long[]> domains = new TreeMap<>();
       for (ExpertDomain row : tables.expertDomain()) {
         if (row.layer() == layer.layer()) {
-          domains.computeIfAbsent(row.domain(), d -> new long[layer.numExperts()])[row.expert()] =
+          domains.computeIfAbsent(row.domain(), d -> new long[columns])[row.expert()] =
               row.tokens();
         }
       }
@@ -57,7 +58,7 @@ public final class Independence {
       for (ExpertTokenClass row : tables.expertTokenClass()) {
         if (row.layer() == layer.layer()) {
           classes
-                  .computeIfAbsent(row.tokenClass(), c -> new long[layer.numExperts()])[
+                  .computeIfAbsent(row.tokenClass(), c -> new long[columns])[
                   row.expert()] =
               row.tokens();
         }
