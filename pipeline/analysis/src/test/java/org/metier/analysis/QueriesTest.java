@@ -32,6 +32,13 @@ class QueriesTest {
           ExpertLoad.TABLE,
           LayerSummary.TABLE,
           DomainLoss.TABLE,
+          ExpertTokenClass.TABLE,
+          Coactivation.TABLE,
+          RoutingFlow.TABLE,
+          Vocabulary.TABLE,
+          Vocabulary.SUMMARY_TABLE,
+          Saturation.TABLE,
+          ExpertAblation.TABLE,
           "train_metrics",
           "train_expert_load");
 
@@ -44,6 +51,8 @@ class QueriesTest {
     corpus.tables(2).write(directory.toString(), "round", 200);
     corpus.tables(1).write(directory.toString(), "round", 100);
     corpus.tables(0.3).write(directory.toString(), "micro-batch", 200);
+    Details.write(directory, "round", 200);
+    Details.write(directory, "micro-batch", 200);
     writeTrainingTables();
     duckdb = DriverManager.getConnection("jdbc:duckdb:");
     try (Statement statement = duckdb.createStatement()) {
@@ -106,8 +115,8 @@ class QueriesTest {
   }
 
   @Test
-  void thereAreAHandfulOfThem() throws IOException {
-    assertThat(queries()).hasSizeGreaterThanOrEqualTo(5);
+  void thereAreAtLeastTwelve() throws IOException {
+    assertThat(queries()).hasSizeGreaterThanOrEqualTo(12);
   }
 
   @Test

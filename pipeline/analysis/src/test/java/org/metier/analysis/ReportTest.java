@@ -39,6 +39,7 @@ class ReportTest {
     Tables tables = SMALL.tables(2);
     tables.write(directory.toString(), "a", 5);
     SMALL.tables(1).write(directory.toString(), "a", 4);
+    Details.write(directory, "a", 5);
     writeMetrics(directory, "a", 12);
     String html = report(directory, List.of("a"));
 
@@ -62,6 +63,17 @@ class ReportTest {
     }
     assertThat(run.get("loads").get("1")).hasSize(8);
     assertThat(run.get("losses").get(4).get("domain").asText()).isEqualTo("all");
+    assertThat(run.get("cards").get("1").get("0").get("input").get(0)).hasSize(3);
+    assertThat(run.get("cards").get("0").get("3").get("place")).hasSize(2);
+    assertThat(run.get("flow").get("0")).isNotEmpty();
+    assertThat(run.get("saturation")).hasSize(2 * 3 * 2);
+    assertThat(run.get("expert_ablation")).hasSize(3 * 4 * 3);
+    for (String chart : List.of("experts", "information", "loss")) {
+      byte[] png = Files.readAllBytes(directory.resolve("report-" + chart + ".png"));
+      assertThat(new String(png, 1, 3, java.nio.charset.StandardCharsets.US_ASCII)).isEqualTo("PNG");
+      report(directory, List.of("a"));
+      assertThat(Files.readAllBytes(directory.resolve("report-" + chart + ".png"))).isEqualTo(png);
+    }
     assertThat(run.get("training").get("round").get(11).asInt()).isEqualTo(11);
     assertThat(run.get("training").get("held_out_loss").get(1).isNull()).isTrue();
   }
@@ -76,6 +88,7 @@ class ReportTest {
         .contains("<code>expert_domain</code> of run a is missing")
         .contains("<code>expert_load</code> of run a is missing")
         .contains("<code>domain_loss</code> of run a is missing")
+        .contains("<code>expert_ablation</code> of run a is missing")
         .contains("<code>train_metrics</code> of run a is missing")
         .doesNotContain("<code>layer_summary</code> of run a is missing");
     JsonNode run = data(html).get("runs").get(0);

@@ -80,6 +80,7 @@ interface LossContract extends Contract {
             targets[t] = -1 - t; // not counted
           }
           double[] losses = new double[tokens + 1];
+          losses[tokens] = 7;
           int[] argMax = new int[tokens + 1];
           argMax[tokens] = 7;
           trial
@@ -91,6 +92,7 @@ interface LossContract extends Contract {
                   trial.input("head", head, vocabulary, width),
                   targets);
           assertThat(argMax[tokens]).as("beyond the rows").isEqualTo(7);
+          assertThat(losses[tokens]).as("losses beyond the rows").isEqualTo(7);
           trial.result("losses", Arrays.copyOf(losses, tokens));
           trial.result("argMax", Arrays.stream(argMax, 0, tokens).asDoubleStream().toArray());
         });
