@@ -114,7 +114,8 @@ class TokenLossThroughTheModelTest {
         c.topK(),
         c.router().activation() == Activation.SIGMOID,
         logits,
-        probabilities);
+        probabilities,
+        new double[logits.length]);
   }
 
   private static int[] choices(TransformerLm model, Batch batch) {

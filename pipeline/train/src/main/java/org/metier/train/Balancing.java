@@ -1,6 +1,7 @@
 package org.metier.train;
 
 import java.io.Serializable;
+import java.util.Arrays;
 import org.metier.engine.kernel.Kernels;
 import org.metier.engine.kernel.RouterScoring;
 import org.metier.engine.kernel.RouterScoring.Activation;
@@ -26,6 +27,7 @@ final class Balancing {
   private final int worker;
   private final double[][] bias;
   private final double[][] before;
+  private final double[][] gradients;
   private double[] logits = new double[0];
   private double[] probabilities = new double[0];
   private double lossSum;
@@ -69,6 +71,7 @@ final class Balancing {
     this.movesBias = config.balance().lossFree().update() == StrategyConfig.Update.STEP;
     this.bias = copy(bias, m);
     this.before = copy(this.bias, m);
+    this.gradients = new double[m.numLayers()][0];
     model.selectionBias(this.bias);
   }
 
@@ -99,7 +102,8 @@ final class Balancing {
    * What the strategy says of single tokens.
    *
    * @param loss of them, all layers together
-   * @param gradients [L][T·E] with respect to the logits; empty if it says nothing
+   * @param gradients [L][T·E] with respect to the logits, valid until the next; empty if it says
+   *     nothing
    */
   record TokenTerm(double loss, double[][] gradients) {}
 
@@ -110,11 +114,8 @@ final class Balancing {
    */
   TokenTerm tokenTerm(double weight) {
     double loss = 0;
-    double[][] gradients = new double[model.config().numLayers()][0];
     for (int l = 0; l < gradients.length && strategy.readsTokens(); l++) {
-      RouterTokens tokens = tokens(l);
-      loss += weight * strategy.addTokenGradients(tokens);
-      gradients[l] = tokens.gradient();
+      loss += weight * strategy.addTokenGradients(tokens(l));
       for (int i = 0; i < gradients[l].length && weight != 1; i++) {
         gradients[l][i] *= weight;
       }
@@ -124,6 +125,12 @@ final class Balancing {
 
   private RouterTokens tokens(int layer) {
     ModelConfig m = model.config();
+    int size = model.logits(layer).size();
+    if (gradients[layer].length == size) {
+      Arrays.fill(gradients[layer], 0);
+    } else {
+      gradients[layer] = new double[size];
+    }
     logits = download(logits, model.logits(layer));
     probabilities = download(probabilities, model.probabilities(layer));
     return new RouterTokens(
@@ -132,7 +139,8 @@ final class Balancing {
         m.topK(),
         m.router().activation() == Activation.SIGMOID,
         logits,
-        probabilities);
+        probabilities,
+        gradients[layer]);
   }
 
   private double[] download(double[] memory, Tensor source) {

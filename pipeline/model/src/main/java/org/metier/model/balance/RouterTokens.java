@@ -20,16 +20,23 @@ public final class RouterTokens {
    * @param sigmoid whether probabilities are normalised sigmoids and not a softmax
    * @param logits [T·E] z, or longer; not copied
    * @param probabilities [T·E] p, or longer; not copied
+   * @param gradient [T·E], zero; receives the gradient
    */
   public RouterTokens(
-      int tokens, int experts, int topK, boolean sigmoid, double[] logits, double[] probabilities) {
+      int tokens,
+      int experts,
+      int topK,
+      boolean sigmoid,
+      double[] logits,
+      double[] probabilities,
+      double[] gradient) {
     this.tokens = tokens;
     this.experts = experts;
     this.topK = topK;
     this.sigmoid = sigmoid;
     this.logits = logits;
     this.probabilities = probabilities;
-    this.gradient = new double[tokens * experts];
+    this.gradient = gradient;
   }
 
   public int tokens() {

@@ -53,7 +53,8 @@ final class RouterSample {
   }
 
   RouterTokens view() {
-    return new RouterTokens(tokens, experts, topK, sigmoid, logits, probabilities());
+    double[] gradient = new double[logits.length];
+    return new RouterTokens(tokens, experts, topK, sigmoid, logits, probabilities(), gradient);
   }
 
   /** Both parts of a strategy's loss. */
