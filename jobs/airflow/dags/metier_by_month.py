@@ -6,14 +6,14 @@ A month that has been trained already is found finished, job by job, and costs a
 """
 
 import pendulum
-from airflow.sdk import DAG
+from airflow.sdk import DAG, CronDataIntervalTimetable
 
 from metier_pipeline import CORPUS, DEFAULT_ARGS, PARAMS, pipeline
 
 with DAG(
     dag_id="metier_by_month",
     description="a model for each month's text; made for backfills",
-    schedule="@monthly",
+    schedule=CronDataIntervalTimetable("@monthly", timezone="UTC"),  # when its month is over
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     catchup=False,
     max_active_runs=1,
@@ -22,4 +22,4 @@ with DAG(
     doc_md=__doc__,
     tags=["metier"],
 ):
-    pipeline(corpus=f"{CORPUS}/{{{{ (data_interval_start or dag_run.run_after).strftime('%Y-%m') }}}}")
+    pipeline(corpus=f"{CORPUS}/{{{{ data_interval_start.strftime('%Y-%m') }}}}")
