@@ -1,6 +1,7 @@
 package org.metier.jobs;
 
 import java.io.IOException;
+import java.util.List;
 import java.util.Optional;
 import org.apache.hadoop.fs.Path;
 import org.metier.analysis.Analysis;
@@ -31,6 +32,24 @@ public final class AnalyzeJob implements Job {
   @Override
   public String purpose() {
     return "Runs the newest checkpoint over held-out text and writes the specialisation tables.";
+  }
+
+  @Override
+  public List<Claim> claims(Settings settings) {
+    return List.of(Claim.onRun(settings));
+  }
+
+  @Override
+  public Optional<Work> work(JobContext context) {
+    RunDirectory run = context.runDirectory();
+    String data = context.settings().train().data();
+    return run.newestCheckpoint()
+        .map(
+            checkpoint ->
+                new Work(
+                    List.of("run.id", "engine", "analyze"),
+                    List.of(data + "/held-out", data + "/tokenizer.json", checkpoint.toString()),
+                    List.of(run.tables())));
   }
 
   @Override

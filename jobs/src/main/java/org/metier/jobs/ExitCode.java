@@ -3,6 +3,8 @@ package org.metier.jobs;
 import org.metier.analysis.MissingTableException;
 import org.metier.engine.kernel.MissingBackendException;
 import org.metier.jobs.config.InvalidConfigException;
+import org.metier.jobs.lease.LeaseHeldException;
+import org.metier.jobs.lease.LeaseLostException;
 import org.metier.model.checkpoint.CorruptCheckpointException;
 import org.metier.prep.BadDataException;
 import org.metier.train.DivergedException;
@@ -19,7 +21,7 @@ public enum ExitCode {
   BAD_DATA(3, "data that cannot be used"),
   CORRUPT_STATE(4, "checkpoint or run directory that cannot be used"),
   DIVERGED(5, "training diverged"),
-  // 6 is reserved: another process holds the run
+  LEASE_HELD(6, "another process holds the run"),
   WORKER_LOST(7, "a worker was lost that the round cannot do without");
 
   private final int code;
@@ -53,6 +55,8 @@ public enum ExitCode {
       return DIVERGED;
     } else if (thrown instanceof LostWorkerException || thrown instanceof LostStateException) {
       return WORKER_LOST;
+    } else if (thrown instanceof LeaseHeldException || thrown instanceof LeaseLostException) {
+      return LEASE_HELD;
     }
     return UNEXPECTED;
   }

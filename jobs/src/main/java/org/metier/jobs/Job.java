@@ -2,6 +2,7 @@ package org.metier.jobs;
 
 import java.util.List;
 import java.util.Optional;
+import org.metier.jobs.config.Settings;
 
 /** One command: a stage of the path from raw text to tables, or the whole path. */
 interface Job {
@@ -31,14 +32,20 @@ interface Job {
     return List.of();
   }
 
-  /** Whether an unfinished run is continued without being asked ({@code --resume}). */
-  default boolean alwaysResumes() {
-    return false;
+  /** What this job writes to, and no other launch may write to meanwhile. */
+  default List<Claim> claims(Settings settings) {
+    return List.of();
+  }
+
+  /** What this job makes of what, so that it need not be done twice; empty if it always is done. */
+  default Optional<Work> work(JobContext context) {
+    return Optional.empty();
   }
 
   /**
    * Does the work. Data and state that cannot be used are reported by the exceptions that {@link
-   * ExitCode} knows.
+   * ExitCode} knows. A launch after one that was killed finds what that one has left, and goes on
+   * from there.
    */
   void run(JobContext context) throws Exception;
 }

@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import org.metier.jobs.config.ConfigLayers;
+import org.metier.jobs.config.InvalidConfigException;
 import org.metier.jobs.config.ModelPresets;
 import org.metier.jobs.console.Terminal;
 import picocli.CommandLine.Model.CommandSpec;
@@ -34,8 +35,19 @@ final class JobCommand implements Callable<Integer> {
       description = "model preset: conf/model/NAME.conf; goes before FILE's own model")
   private String model;
 
-  @Option(names = "--resume", description = "continue the run from its newest checkpoint")
+  @Option(names = "--run-id", paramLabel = "ID", description = "name of the run: --run.id")
+  private String runId;
+
+  @Option(
+      names = "--resume",
+      description = "continue the run from its newest checkpoint: what happens anyway")
   private boolean resume;
+
+  @Option(
+      names = "--fresh",
+      description =
+          "reuse nothing: analyze and report run again, train and prepare refuse to if there is a result")
+  private boolean fresh;
 
   @Option(names = "--show-config", description = "print every key as resolved, and do nothing else")
   private boolean showConfig;
@@ -61,9 +73,11 @@ final class JobCommand implements Callable<Integer> {
       }
       log = RunLog.of(layers.settings().run());
       log.captureLogging();
-      boolean resuming = resume || job.alwaysResumes();
-      try (JobContext context = new JobContext(job.name(), layers, resuming, terminal)) {
-        job.run(context);
+      if (resume && fresh) {
+        throw new InvalidConfigException("--resume and --fresh exclude each other");
+      }
+      try (JobContext context = new JobContext(job.name(), layers, fresh, terminal)) {
+        new Launch(job, context).run();
       }
       return ExitCode.OK.code();
     } catch (Throwable thrown) { // an OutOfMemoryError deserves its line, too
@@ -94,6 +108,9 @@ final class JobCommand implements Callable<Integer> {
       }
     }
     all.addAll(overrides);
+    if (runId != null) {
+      all.add("run.id=" + runId);
+    }
     return all;
   }
 

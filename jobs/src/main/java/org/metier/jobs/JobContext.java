@@ -1,7 +1,11 @@
 package org.metier.jobs;
 
 import java.io.PrintStream;
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.SparkConf;
+import org.apache.spark.deploy.SparkHadoopUtil;
 import org.apache.spark.sql.SparkSession;
 import org.metier.jobs.config.ConfigLayers;
 import org.metier.jobs.config.Settings;
@@ -9,22 +13,25 @@ import org.metier.jobs.console.ProgressBar;
 import org.metier.jobs.console.StatusLine;
 import org.metier.jobs.console.Terminal;
 import org.metier.jobs.console.TrainingProgress;
+import org.metier.jobs.lease.RunLease;
 import org.metier.train.RunDirectory;
 
 /** What a job is given: its settings, a console, and Spark as soon as it asks for it. */
 final class JobContext implements AutoCloseable {
   private final String command;
   private final ConfigLayers layers;
-  private final boolean resume;
+  private final boolean fresh;
   private final Terminal terminal;
   private final StatusLine status;
-  private SparkSession spark;
+  private final List<RunLease> leases = new ArrayList<>();
+  private RunDirectory.Fence fence = RunDirectory.Fence.NONE;
+  private volatile SparkSession spark;
   private boolean ownsSpark;
 
-  JobContext(String command, ConfigLayers layers, boolean resume, Terminal terminal) {
+  JobContext(String command, ConfigLayers layers, boolean fresh, Terminal terminal) {
     this.command = command;
     this.layers = layers;
-    this.resume = resume;
+    this.fresh = fresh;
     this.terminal = terminal;
     this.status = new StatusLine(terminal, System::nanoTime);
   }
@@ -38,9 +45,34 @@ final class JobContext implements AutoCloseable {
     return layers.toHocon();
   }
 
-  /** Whether an unfinished run may be continued. */
-  boolean resume() {
-    return resume;
+  /** These sections of the resolved configuration, in an order that does not change. */
+  String configOf(List<String> sections) {
+    return layers.toJson(sections);
+  }
+
+  /** Whether nothing that is there already may be reused: no checkpoint, no finished work. */
+  boolean fresh() {
+    return fresh;
+  }
+
+  /**
+   * From now on this process holds a lease.
+   *
+   * @param onRun whether it is the run's, which fences what is written to the run's directory
+   */
+  void hold(RunLease lease, boolean onRun) {
+    leases.add(lease);
+    if (onRun) {
+      fence = lease;
+    }
+  }
+
+  /** Ends what Spark is doing: another process has taken over. */
+  void cancel() {
+    SparkSession running = spark;
+    if (running != null) {
+      running.sparkContext().cancelAllJobs();
+    }
   }
 
   PrintStream out() {
@@ -63,14 +95,22 @@ final class JobContext implements AutoCloseable {
     if (spark == null) {
       ownsSpark = SparkSession.getDefaultSession().isEmpty();
       spark = SparkSession.builder().config(sparkConf()).getOrCreate();
+      String application = spark.sparkContext().applicationId();
+      leases.forEach(lease -> lease.application(application));
     }
     return spark;
   }
 
   /** The run's directory, on whatever file system it lies. */
   RunDirectory runDirectory() {
-    return new RunDirectory(
-        settings().run().directory(), spark().sparkContext().hadoopConfiguration());
+    return new RunDirectory(settings().run().directory(), hadoop(), fence);
+  }
+
+  /** Hadoop's configuration, as Spark has it or would have it: needs no Spark to be started. */
+  Configuration hadoop() {
+    return spark != null
+        ? spark.sparkContext().hadoopConfiguration()
+        : SparkHadoopUtil.get().newConfiguration(sparkConf());
   }
 
   private SparkConf sparkConf() {
@@ -98,6 +138,7 @@ final class JobContext implements AutoCloseable {
     status.close();
     if (spark != null && ownsSpark) {
       spark.stop();
+      spark = null;
     }
   }
 }

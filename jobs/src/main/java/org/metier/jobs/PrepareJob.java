@@ -1,9 +1,12 @@
 package org.metier.jobs;
 
 import java.io.PrintStream;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
+import org.metier.jobs.config.Settings;
+import org.metier.prep.BadDataException;
 import org.metier.prep.Preparation;
 import org.metier.prep.PrepareConfig;
 import org.metier.prep.PrepareReport;
@@ -26,9 +29,19 @@ public final class PrepareJob implements Job {
   }
 
   @Override
+  public List<Claim> claims(Settings settings) {
+    return List.of(Claim.onPrepared(settings));
+  }
+
+  @Override
   public void run(JobContext context) {
     PrepareConfig config = context.settings().prepare();
     PrepareReport report = new Preparation(context.spark(), config, context.progress()).run();
+    if (report.reused() && context.fresh()) {
+      throw new BadDataException(
+          "prepare.output: %s is complete already, and --fresh reuses nothing; choose another output or remove it"
+              .formatted(config.output()));
+    }
     print(context.out(), report, config.output());
   }
 

@@ -30,12 +30,17 @@ public final class QuickstartJob implements Job {
   }
 
   @Override
+  public List<Claim> claims(Settings settings) {
+    return List.of(Claim.onRun(settings), Claim.onPrepared(settings));
+  }
+
+  @Override
   public void run(JobContext context) throws IOException {
     long began = System.nanoTime();
     Settings settings = context.settings();
     fetch(context, settings);
     new PrepareJob().run(context);
-    TrainJob.train(context, true);
+    TrainJob.train(context);
     AnalyzeJob.analyze(context, true);
     context.out().println();
     ReportJob.report(context);

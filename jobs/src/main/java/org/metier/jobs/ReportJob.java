@@ -1,6 +1,10 @@
 package org.metier.jobs;
 
+import java.util.List;
+import java.util.Optional;
 import org.metier.analysis.Report;
+import org.metier.jobs.config.RunConfig;
+import org.metier.jobs.config.Settings;
 import org.metier.train.RunDirectory;
 
 /** {@code metier report}: tables to one HTML file. */
@@ -18,6 +22,17 @@ public final class ReportJob implements Job {
   @Override
   public String purpose() {
     return "Writes the HTML report of a run from its tables.";
+  }
+
+  @Override
+  public List<Claim> claims(Settings settings) {
+    return List.of(Claim.onRun(settings));
+  }
+
+  @Override
+  public Optional<Work> work(JobContext context) {
+    RunConfig run = context.settings().run();
+    return Optional.of(new Work(List.of("run.id"), List.of(run.tables()), List.of(run.report())));
   }
 
   @Override

@@ -1,7 +1,10 @@
 package org.metier.jobs;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.URI;
+import java.util.List;
+import java.util.Optional;
 import org.apache.hadoop.fs.Path;
 import org.metier.jobs.config.InvalidConfigException;
 import org.metier.jobs.config.Settings;
@@ -34,11 +37,26 @@ public final class TrainJob implements Job {
 
   @Override
   public void run(JobContext context) throws IOException {
-    train(context, context.resume());
+    train(context);
   }
 
-  /** Trains, or goes on if {@code resume}; a run that is complete is left alone. */
-  static Training.Result train(JobContext context, boolean resume) throws IOException {
+  @Override
+  public List<Claim> claims(Settings settings) {
+    return List.of(Claim.onRun(settings));
+  }
+
+  @Override
+  public Optional<Work> work(JobContext context) {
+    List<String> sections = List.of("engine", "model", "train");
+    List<String> shards = List.of(context.settings().train().data() + "/train");
+    return context
+        .runDirectory()
+        .newestCheckpoint()
+        .map(checkpoint -> new Work(sections, shards, List.of(checkpoint.toString())));
+  }
+
+  /** Trains, or goes on; a run that is complete is left alone. */
+  static Training.Result train(JobContext context) throws IOException {
     Settings settings = context.settings();
     checkHeap(context, settings);
     RunDirectory run = context.runDirectory();
@@ -51,10 +69,7 @@ public final class TrainJob implements Job {
                 settings.model(),
                 settings.train(),
                 new Listener(context))
-            .run(resume);
-    if (result.trained()) {
-      run.writeText("config.conf", context.resolvedConfig());
-    }
+            .run(!context.fresh());
     context
         .out()
         .printf("%s %s%n", result.trained() ? "trained" : "reused", readable(result.checkpoint()));
@@ -98,6 +113,12 @@ public final class TrainJob implements Job {
     @Override
     public void started(long round, TrainConfig config) {
       ModelConfig model = context.settings().model();
+      try {
+        // not before: a run that is refused keeps what it was made with
+        context.runDirectory().writeText("config.conf", context.resolvedConfig());
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
       context
           .out()
           .printf(

@@ -69,6 +69,9 @@ class MainTest {
           --foo                         | unknown option '--foo' (metier --help
           train --foo                   | unknown option '--foo' (metier train --help
           train --rounds=3              | unknown option '--rounds=3'; did you mean --train.rounds? (
+          train --run-id                | Missing required parameter for option '--run-id' (ID) (
+          train --run-id=               | command line: run.id must be made of letters, digits
+          train --resume --fresh        | --resume and --fresh exclude each other
           train --reusme                | unknown option '--reusme'; did you mean --resume? (
           train now                     | unknown option 'now' (metier train --help
           train --conf                  | Missing required parameter for option '--conf' (FILE) (
@@ -109,12 +112,15 @@ class MainTest {
             job(
                 context -> {
                   context.out().println(context.settings().train().rounds());
-                  context.out().println(context.resume());
+                  context.out().println(context.fresh());
+                  context.out().println(context.settings().run().id());
                 }),
             "--train.rounds=5",
-            "--resume");
+            "--fresh",
+            "--run-id",
+            "mine");
     assertThat(code).isZero();
-    assertThat(out().lines()).containsExactly("5", "true");
+    assertThat(out().lines()).containsExactly("5", "true", "mine");
   }
 
   @Test

@@ -84,11 +84,59 @@ class PipelineTest {
   }
 
   @Test
-  void aFinishedRunIsReusedOnResumeAndRefusedWithout() {
+  void finishedWorkIsNotDoneAgain() {
     copyRun();
-    assertThat(run(own, "train", "--resume")).isZero();
-    assertThat(out()).contains("reused ").doesNotContain("round 1/4");
-    assertFails(3, "has a checkpoint (round-000004) already; pass --resume", "train");
+    TreeMap<String, Long> before = files(own.resolve("run"));
+    for (String command : List.of("train", "analyze", "report")) {
+      // a copy has other paths, so the job itself finds out
+      assertThat(run(own, command)).as(err()).isZero();
+      assertThat(out()).doesNotContain("round 1/4");
+      out.reset();
+      assertThat(run(own, command)).as(err()).isZero();
+      assertThat(out())
+          .startsWith(command + ": " + own.resolve("run") + " is finished since ")
+          .endsWith("nothing to do\n")
+          .hasLineCount(1);
+    }
+    assertThat(files(own.resolve("run")).keySet()).isEqualTo(before.keySet());
+    String input = "--prepare.input=" + shared.resolve("corpus");
+    assertThat(run(own, "prepare", input)).as(err()).isZero();
+    assertThat(out()).contains("reused ");
+  }
+
+  @Test
+  void freshReusesNothing() {
+    copyRun();
+    assertFails(3, "has a checkpoint (round-000004) already, and --fresh", "train", "--fresh");
+    String input = "--prepare.input=" + shared.resolve("corpus");
+    assertFails(3, "is complete already, and --fresh reuses nothing", "prepare", input, "--fresh");
+    assertThat(run(own, "report", "--fresh")).as(err()).isZero();
+    assertThat(out()).contains("report in ");
+  }
+
+  @Test
+  void moreRoundsThanAreFinishedGoOn() {
+    copyRun();
+    assertThat(run(own, "train", "--train.rounds=5")).as(err()).isZero();
+    assertThat(out()).contains("going on after round 4", "round 5/5", "trained ");
+    out.reset();
+    assertThat(run(own, "analyze")).as(err()).isZero();
+    assertThat(out()).contains("analysed round-000005");
+  }
+
+  /** Inputs and outputs count, too. */
+  @Test
+  void aReportThatIsGoneOrHasOtherTablesIsWrittenAgain() throws IOException {
+    copyRun();
+    assertThat(run(own, "report")).as(err()).isZero();
+    Path report = own.resolve("run/report.html");
+    Files.delete(report);
+    assertThat(run(own, "report")).as(err()).isZero();
+    assertThat(report).exists();
+    truncate(own.resolve("run/finished/report.json"));
+    out.reset();
+    assertThat(run(own, "report")).as(err()).isZero();
+    assertThat(out()).contains("report in ");
   }
 
   @Test
@@ -205,10 +253,13 @@ class PipelineTest {
         .contains("stopped early after round 2: no validation since round 1", "trained ");
     assertThat(own.resolve("other/tables/validation/run=t/part-00000.parquet")).exists();
     assertThat(own.resolve("other/checkpoints/best.json")).exists();
-    String[] resumed = Arrays.copyOf(patience, patience.length + 1);
-    resumed[patience.length] = "--resume";
     out.reset();
-    assertThat(run(own, "train", resumed)).as(err()).isZero();
+    assertThat(run(own, "train", patience)).as(err()).isZero();
+    assertThat(out()).startsWith("train: ").endsWith("nothing to do\n");
+    String[] elsewhere = Arrays.copyOf(patience, patience.length + 1);
+    elsewhere[patience.length] = "--train.workers=1"; // may change, so the run is asked itself
+    out.reset();
+    assertThat(run(own, "train", elsewhere)).as(err()).isZero();
     assertThat(out())
         .contains("stopped early after round 2", "reused ")
         .doesNotContain("round 3/4");
@@ -351,7 +402,7 @@ class PipelineTest {
     }
   }
 
-  /** Size by name, logs left out. */
+  /** Size by name, logs and the lease left out. */
   private static TreeMap<String, Long> files(Path directory) {
     TreeMap<String, Long> sizes = new TreeMap<>();
     if (!Files.exists(directory)) {
@@ -359,7 +410,7 @@ class PipelineTest {
     }
     try (var walk = Files.walk(directory)) {
       for (Path file : walk.filter(Files::isRegularFile).toList()) {
-        if (!file.toString().contains("/logs/")) {
+        if (!file.toString().matches(".*/(logs|lease|finished)/.*")) {
           sizes.put(file.toString(), Files.size(file));
         }
       }

@@ -95,6 +95,16 @@ public final class ConfigLayers {
     return resolved.root().render(rendering());
   }
 
+  /** Some sections or keys of it, keys in alphabetical order. */
+  public String toJson(List<String> sections) {
+    StringBuilder json = new StringBuilder();
+    for (String section : sections) {
+      json.append(section).append(' ');
+      json.append(resolved.getValue(section).render(ConfigRenderOptions.concise())).append('\n');
+    }
+    return json.toString();
+  }
+
   /** A value that was set or referred to keeps the comment that documents its key. */
   private static ConfigObject commented(ConfigObject section, ConfigObject documented) {
     ConfigObject commented = section;

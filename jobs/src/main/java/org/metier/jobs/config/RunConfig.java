@@ -5,8 +5,9 @@ package org.metier.jobs.config;
  *
  * @param id name of the run; letters, digits, dots, dashes and underscores
  * @param directory receives everything that the run makes: checkpoints, metrics, tables, report
+ * @param leaseSeconds after which a run without a heartbeat may be taken over
  */
-public record RunConfig(String id, String directory) {
+public record RunConfig(String id, String directory, int leaseSeconds) {
   public RunConfig {
     if (!id.matches("[A-Za-z0-9][A-Za-z0-9._-]*")) {
       throw new IllegalArgumentException(
@@ -15,6 +16,14 @@ public record RunConfig(String id, String directory) {
     if (directory.isBlank()) {
       throw new IllegalArgumentException("directory must not be empty");
     }
+    if (leaseSeconds < 1) {
+      throw new IllegalArgumentException("leaseSeconds must be at least 1, is " + leaseSeconds);
+    }
+  }
+
+  /** Says who works on the run now, and how the last launch ended. */
+  public String lease() {
+    return directory + "/lease";
   }
 
   /** Receives the tables, one directory each. */

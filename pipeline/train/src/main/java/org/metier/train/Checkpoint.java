@@ -86,8 +86,8 @@ public final class Checkpoint {
       List<RoundMetrics> history)
       throws IOException {
     Path target = run.checkpoint(state.round());
-    Path aside = new Path(target.getParent(), "." + target.getName() + ".tmp");
-    run.files().delete(aside, true);
+    Path aside = run.aside(target);
+    run.removeAsides(target.getParent());
     try {
       fill(run, aside, header, state, workerFiles, history);
     } catch (Exception | FSError e) { // Spark's are checked, and not declared
@@ -169,6 +169,7 @@ public final class Checkpoint {
 
   /** Deletes all but the newest {@code keep} and {@code best}. */
   static void prune(RunDirectory run, int keep, Optional<Path> best) throws IOException {
+    run.requireHeld();
     List<Path> all = run.checkpoints();
     for (Path old : all.subList(0, Math.max(0, all.size() - keep))) {
       if (!best.map(Path::getName).equals(Optional.of(old.getName()))) {

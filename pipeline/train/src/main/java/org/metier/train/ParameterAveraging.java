@@ -319,7 +319,7 @@ public final class ParameterAveraging implements AutoCloseable {
         RefusedUpdateException refused = new RefusedUpdateException(line);
         if (begun) {
           throw new LostStateException(
-              line + " when Spark ran it again; go on from the last checkpoint with --resume",
+              line + " when Spark ran it again; start it again to go on from the last checkpoint",
               refused);
         }
         throw refused;

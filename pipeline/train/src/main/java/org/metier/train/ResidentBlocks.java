@@ -122,8 +122,8 @@ final class ResidentBlocks {
       if (String.valueOf(cause.getMessage()).contains("Checkpoint block rdd_")) {
         return Optional.of(
             new LostStateException(
-                ("round %d: what a worker keeps for itself was lost with its executors; go on from"
-                        + " the last checkpoint with --resume")
+                ("round %d: what a worker keeps for itself was lost with its executors; start"
+                        + " it again to go on from the last checkpoint")
                     .formatted(round + 1),
                 thrown));
       }

@@ -26,6 +26,9 @@ import org.metier.prep.FirstAccess;
  * tables/train_metrics/…      Parquet
  * report.html
  * </pre>
+ *
+ * <p>Everything is written aside first and then renamed into place. Before that a {@link Fence} is
+ * asked whether this process may still write to the run.
  */
 public final class RunDirectory {
   static final ObjectMapper JSON = new ObjectMapper();
@@ -35,11 +38,42 @@ public final class RunDirectory {
   private final Path root;
   private final Configuration hadoop;
   private final FileSystem files;
+  private final Fence fence;
+
+  /** Keeps a process that has lost the run to another from writing to it. */
+  public interface Fence {
+    /** For a run that has one writer anyway. */
+    Fence NONE =
+        new Fence() {
+          @Override
+          public void requireHeld() {}
+
+          @Override
+          public String writer() {
+            return "0";
+          }
+        };
+
+    /** Returns if this process may write now; throws what ends it otherwise. */
+    void requireHeld() throws IOException;
+
+    /** Part of a file name, different for every process that has ever written to the run. */
+    String writer();
+  }
 
   /**
    * @throws RunStorageException if its file system cannot be reached
    */
   public RunDirectory(String directory, Configuration hadoop) {
+    this(directory, hadoop, Fence.NONE);
+  }
+
+  /**
+   * @param fence asked before every commit
+   * @throws RunStorageException if its file system cannot be reached
+   */
+  public RunDirectory(String directory, Configuration hadoop, Fence fence) {
+    this.fence = fence;
     try {
       Path path = new Path(directory);
       FirstAccess.check(path, hadoop);
@@ -72,7 +106,7 @@ public final class RunDirectory {
   /** Writes a small text file aside and renames it into place. */
   public void writeText(String name, String text) throws IOException {
     Path target = new Path(root, name);
-    Path aside = new Path(target.getParent(), "." + target.getName() + ".tmp");
+    Path aside = aside(target);
     try (var out = files.create(aside, true)) {
       out.write(text.getBytes(StandardCharsets.UTF_8));
     }
@@ -87,8 +121,31 @@ public final class RunDirectory {
         : Optional.empty();
   }
 
+  /** Where this process writes what {@link #replace} then moves to the target. */
+  Path aside(Path target) {
+    return new Path(target.getParent(), ".%s.%s.tmp".formatted(target.getName(), fence.writer()));
+  }
+
+  /** Removes what is left beside a directory's entries by writers that were killed. */
+  void removeAsides(Path directory) throws IOException {
+    requireHeld();
+    if (files.exists(directory)) {
+      for (FileStatus left : files.listStatus(directory)) {
+        if (left.getPath().getName().matches("\\..*\\.tmp")) {
+          files.delete(left.getPath(), true);
+        }
+      }
+    }
+  }
+
+  /** Returns if this process may write to the run. */
+  void requireHeld() throws IOException {
+    fence.requireHeld();
+  }
+
   /** Moves a file or directory into place, replacing what is there. */
   void replace(Path aside, Path target) throws IOException {
+    requireHeld();
     files.delete(target, true);
     if (!files.rename(aside, target)) {
       throw new IOException("could not rename " + aside + " to " + target);

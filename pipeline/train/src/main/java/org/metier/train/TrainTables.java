@@ -126,7 +126,8 @@ final class TrainTables {
   private void replace(String table, String runId, List<Row> rows, StructType schema)
       throws IOException {
     Path directory = new Path(run.tables(), table + "/run=" + runId);
-    Path aside = new Path(run.tables(), "." + table + ".tmp");
+    Path aside = run.aside(new Path(run.tables(), table));
+    run.removeAsides(aside.getParent());
     spark
         .createDataFrame(rows, schema)
         .coalesce(1)

@@ -181,7 +181,7 @@ public final class Training {
     }
     if (!resume) {
       throw new BadDataException(
-          "%s: the run has a checkpoint (%s) already; pass --resume to go on, or choose another run.id"
+          "%s: the run has a checkpoint (%s) already, and --fresh reuses nothing; leave it out to go on, or choose another run.id"
               .formatted(run.root(), newest.get().getName()));
     }
     Checkpoint.Loaded loaded = Checkpoint.read(run, newest.get());
@@ -278,10 +278,7 @@ public final class Training {
       throw new RunStorageException(
           "%s: round %d could not be saved: %s; %s"
               .formatted(
-                  run.root(),
-                  state.round(),
-                  reason.get(),
-                  kept("mend that and go on with --resume")),
+                  run.root(), state.round(), reason.get(), kept("mend that and start it again")),
           e);
     }
   }

@@ -89,7 +89,7 @@ class RunStorageTest {
         .isInstanceOf(RunStorageException.class)
         .hasMessageMatching(
             ".*: round [234] could not be saved: No space left on device; the checkpoint"
-                + " round-00000[123] is kept, mend that and go on with --resume");
+                + " round-00000[123] is kept, mend that and start it again");
     RunDirectory run = run(root);
     List<org.apache.hadoop.fs.Path> kept = run.checkpoints();
     assertThat(kept).isNotEmpty();

@@ -137,7 +137,7 @@ class TrainingTest {
     assertThat(train("done", config, true).trained()).isFalse();
     assertThatThrownBy(() -> train("done", config, false))
         .isInstanceOf(BadDataException.class)
-        .hasMessageContaining("has a checkpoint (round-000002) already; pass --resume");
+        .hasMessageContaining("has a checkpoint (round-000002) already, and --fresh");
   }
 
   @Test
