@@ -1,5 +1,6 @@
 """Triggers DAG runs through Airflow's REST API and waits for them. METIER_AIRFLOW_URL is the API server's."""
 
+import functools
 import json
 import os
 import sys
@@ -9,11 +10,16 @@ import urllib.request
 URL = os.environ["METIER_AIRFLOW_URL"]
 
 
+@functools.cache
+def token():
+    return call("GET", "/auth/token")["access_token"]
+
+
 def call(method, path, body=None):
     request = urllib.request.Request(URL + path, method=method, data=None if body is None else json.dumps(body).encode())
     request.add_header("Content-Type", "application/json")
     if path != "/auth/token":
-        request.add_header("Authorization", "Bearer " + call("GET", "/auth/token")["access_token"])
+        request.add_header("Authorization", "Bearer " + token())
     with urllib.request.urlopen(request, timeout=60) as answer:
         return json.load(answer)
 

@@ -117,18 +117,34 @@ start_standalone() { # workers, cores of each, memory of each
   done
 }
 
-# Hadoop's MiniDFSCluster, a NameNode and a DataNode in one process; sets $hdfs. Needs install_spark.
-start_hdfs() {
-  local jars="$cache/hdfs-$hadoop_version" artifact port
-  for artifact in org.apache.hadoop:hadoop-client-minicluster:"$hadoop_version" junit:junit:4.13.2; do # it asserts with JUnit
+# Hadoop's servers for tests and what they need: JUnit to assert with, Bouncy Castle for the ResourceManager; sets $hadoop_servers.
+install_hadoop_servers() {
+  local jars="$cache/hadoop-$hadoop_version" artifact
+  for artifact in org.apache.hadoop:hadoop-client-minicluster:"$hadoop_version" junit:junit:4.13.2 \
+    org.bouncycastle:bcprov-jdk15on:1.70 org.bouncycastle:bcpkix-jdk15on:1.70; do
     [ -n "$(find "$jars" -name "$(cut -d: -f2 <<<"$artifact")-*.jar" 2>/dev/null)" ] ||
       (cd "$home" && mvn -q -B -N dependency:copy -Dartifact="$artifact" -DoutputDirectory="$jars")
   done
-  start hdfs "${JAVA_HOME:+$JAVA_HOME/bin/}java" -Xmx256m -XX:+UseSerialGC "-Dtest.build.data=$work/hdfs" \
-    -cp "$jars/*:$SPARK_HOME/jars/*" org.apache.hadoop.test.MiniDFSClusterManager -datanodes 1 -format \
-    -writeDetails "$work/logs/hdfs.json"
+  hadoop_servers="$jars/*:$SPARK_HOME/jars/*"
+}
+
+# Hadoop's MiniDFSCluster, a NameNode and a DataNode in one process; sets $hdfs. Needs install_spark.
+start_hdfs() {
+  local port
+  install_hadoop_servers
+  start hdfs "${JAVA_HOME:+$JAVA_HOME/bin/}java" -Xmx256m -XX:+UseSerialGC "-Dtest.build.data=$work/hdfs" -cp "$hadoop_servers" \
+    org.apache.hadoop.test.MiniDFSClusterManager -datanodes 1 -format -writeDetails "$work/logs/hdfs.json"
   port=$(await hdfs.json 120 '"namenode_port":\([0-9]*\)') || fail "no HDFS"
   hdfs="hdfs://127.0.0.1:$port"
+}
+
+# Hadoop's MiniYARNCluster in one process, its containers in processes of their own; sets HADOOP_CONF_DIR. Needs start_hdfs.
+start_yarn() {
+  # Guice makes classes in java.lang's class loader
+  start yarn "${JAVA_HOME:+$JAVA_HOME/bin/}java" -Xmx512m -XX:+UseSerialGC --add-opens=java.base/java.lang=ALL-UNNAMED \
+    -cp "$hadoop_servers" "$home/.ci/lib/YarnCluster.java" "$hdfs" "$work/hadoop-conf"
+  await yarn 180 '\(YARN is up\)' >/dev/null || fail "no YARN"
+  export HADOOP_CONF_DIR="$work/hadoop-conf"
 }
 
 # Hadoop's file system shell, out of Spark's own jars.

@@ -60,7 +60,7 @@ class MetierOperator(SparkSubmitOperator):
             java_class=f"org.metier.jobs.{job}",
             properties_file=PROPERTIES,
             name=f"metier {RUN_ID}",
-            application_args=[f"--run.id={RUN_ID}", f"--run.directory={RUN}", "--resume", *arguments],
+            application_args=[f"--run-id={RUN_ID}", f"--run.directory={RUN}", *arguments],
             **kwargs,
         )
 
@@ -82,12 +82,12 @@ def pipeline(corpus: str = CORPUS):
     ]
 
     @task.short_circuit(task_id="corpus_has_changed")
-    def freshness(corpus: str, store: str, run_id: str, params: dict | None = None) -> bool:
-        return params["force"] or corpus_has_changed(corpus, store, run_id)
+    def freshness(corpus: str, store: str, run: str, params: dict | None = None) -> bool:
+        return params["force"] or corpus_has_changed(corpus, store, run)
 
     @task(task_id="check_against_last_run")
-    def check(store: str, run_id: str, params: dict | None = None) -> dict:
-        return check_against_last(store, run_id, params["max_loss_increase"], params["max_specialisation_decrease"])
+    def check(store: str, run: str, params: dict | None = None) -> dict:
+        return check_against_last(store, run, params["max_loss_increase"], params["max_specialisation_decrease"])
 
     jobs = [
         MetierOperator(task_id=name, job=f"{name.capitalize()}Job", arguments=settings)

@@ -13,6 +13,7 @@ import java.util.Properties;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.yaml.snakeyaml.Yaml;
@@ -82,6 +83,17 @@ class SparkPropertiesTest {
         .doesNotContainKey("spark.task.resource.gpu.amount");
   }
 
+  /** The presets in HOCON say nothing else than the files for spark-submit. */
+  @ParameterizedTest
+  @CsvSource({"cluster.conf, standalone.properties", "gpu.conf, kubernetes-gpu.properties"})
+  void presetsFollowTheProperties(String preset, String properties) throws IOException {
+    Map<String, String> said = read(DIRECTORY.resolve(properties));
+    Map<String, String> spark =
+        ConfigLayers.load(List.of(DIRECTORY.resolve(preset)), List.of()).settings().spark().conf();
+    assertThat(spark).isNotEmpty();
+    spark.forEach((key, value) -> assertThat(said.get(key)).as(key).contains(value));
+  }
+
   /** The operator's manifest says the same as kubernetes.properties, in its own words. */
   @Test
   void theManifestFollowsTheProperties() throws IOException {
@@ -121,7 +133,7 @@ class SparkPropertiesTest {
     List<String> keys = RecordBinder.keys(Settings.class);
     for (Object argument : (List<?>) spec.get("arguments")) {
       String option = argument.toString().replaceFirst("=.*", "").substring(2);
-      assertThat(option.equals("run-id") || option.equals("resume") || keys.contains(option))
+      assertThat(option.equals("run-id") || keys.contains(option))
           .as(option)
           .isTrue();
     }
