@@ -31,9 +31,15 @@ def trigger(dag, date, conf):
     print(run["dag_run_id"])
 
 
-def clear(dag, run):
-    """Has all tasks of a run done again."""
-    call("POST", f"/api/v2/dags/{dag}/dagRuns/{run}/clear", {"dry_run": False, "only_failed": False})
+def named(dag, date):
+    """Waits for the run of a logical date that somebody else has started; prints its id."""
+    for _ in range(120):
+        for run in call("GET", f"/api/v2/dags/{dag}/dagRuns")["dag_runs"]:
+            if (run["logical_date"] or "").startswith(date):
+                print(run["dag_run_id"])
+                return
+        time.sleep(1)
+    sys.exit(f"{dag} has no run of {date}")
 
 
 def wait(dag, run, seconds):
@@ -57,4 +63,4 @@ def healthy():
 
 
 if __name__ == "__main__":
-    {"trigger": trigger, "clear": clear, "wait": wait, "healthy": healthy}[sys.argv[1]](*sys.argv[2:])
+    {"trigger": trigger, "named": named, "wait": wait, "healthy": healthy}[sys.argv[1]](*sys.argv[2:])

@@ -47,11 +47,23 @@ stop_group() {
   kill -KILL -- "-$1" 2>/dev/null || true
 }
 
+# What has left its group, as Airflow's tasks do: whoever names our directory in its arguments or environment.
+stop_strays() {
+  local process
+  for process in /proc/[0-9]*; do
+    if [ "${process#/proc/}" -ne $$ ] && [ "${process#/proc/}" -ne "$BASHPID" ] &&
+      cat "$process/cmdline" "$process/environ" 2>/dev/null | grep -qzF -- "$work"; then
+      kill -KILL "${process#/proc/}" 2>/dev/null || true
+    fi
+  done
+}
+
 stop_all() {
   local code=$? i
   for ((i = ${#groups[@]} - 1; i >= 0; i--)); do
     stop_group "${groups[i]}"
   done
+  stop_strays
   rm -rf "$work" 2>/dev/null || { sleep 2 && rm -rf "$work"; }
   exit "$code"
 }
@@ -152,10 +164,18 @@ hadoop_fs() {
   "${JAVA_HOME:+$JAVA_HOME/bin/}java" -XX:TieredStopAtLevel=1 -cp "$SPARK_HOME/jars/*" org.apache.hadoop.fs.FsShell "$@" 2>/dev/null
 }
 
-# Runs a code block of a document that is preceded by the line "<!-- run: NAME -->", in the current directory, as it stands.
+# The code block of a document that the line "<!-- run: NAME -->" precedes.
 document_block() { # file, name
   awk -v mark="<!-- run: $2 -->" '
     $0 == mark { found = 1; next }
     found && /^```/ { if (inside) exit; inside = 1; next }
     inside { print }' "$1"
+}
+
+# Runs the commands of a document as they stand there, from what looks like the repository's root; their output in logs/BLOCK.
+run_block() { # document, block
+  document_block "$home/jobs/docs/$1" "$2" >"$2.bash"
+  [ -s "$2.bash" ] || fail "$1 has no block $2"
+  bash -euo pipefail "$2.bash" >"logs/$2" 2>&1 || fail "the commands $2 of $1"
+  say "$1: $2"
 }

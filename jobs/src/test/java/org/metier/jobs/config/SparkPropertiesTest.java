@@ -106,8 +106,7 @@ class SparkPropertiesTest {
             "spec.mode", "spark.submit.deployMode",
             "spec.image", "spark.kubernetes.container.image",
             "metadata.namespace", "spark.kubernetes.namespace",
-            "spec.driver.serviceAccount",
-                "spark.kubernetes.authenticate.driver.serviceAccountName",
+            "spec.driver.serviceAccount", "spark.kubernetes.authenticate.driver.serviceAccountName",
             "spec.driver.javaOptions", "spark.driver.extraJavaOptions",
             "spec.driver.memory", "spark.driver.memory",
             "spec.executor.javaOptions", "spark.executor.extraJavaOptions",
@@ -133,9 +132,7 @@ class SparkPropertiesTest {
     List<String> keys = RecordBinder.keys(Settings.class);
     for (Object argument : (List<?>) spec.get("arguments")) {
       String option = argument.toString().replaceFirst("=.*", "").substring(2);
-      assertThat(option.equals("run-id") || keys.contains(option))
-          .as(option)
-          .isTrue();
+      assertThat(option.equals("run-id") || keys.contains(option)).as(option).isTrue();
     }
   }
 
