@@ -86,6 +86,15 @@ public final class Preparation {
    * @throws BadDataException with one line about input or output that cannot be used
    */
   public PrepareReport run() {
+    return run(() -> {});
+  }
+
+  /**
+   * The same.
+   *
+   * @param beforeCommit called when all is written aside; throws if this process may not commit it
+   */
+  public PrepareReport run(Runnable beforeCommit) {
     InputFiles input = InputFiles.list(config.input(), hadoop);
     PreparedDirectory output = new PreparedDirectory(config, input, hadoop);
     Optional<PrepareReport> earlier = output.completed();
@@ -125,6 +134,7 @@ public final class Preparation {
       save(manifest, output.splitDirectory(split));
     }
     PrepareReport report = result.report(tokenizer, stages.seconds());
+    beforeCommit.run();
     output.commit(report);
     return report;
   }

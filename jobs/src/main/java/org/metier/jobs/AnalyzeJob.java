@@ -78,6 +78,7 @@ public final class AnalyzeJob implements Job {
       return;
     }
     Tables tables = evaluate(context, checkpoint);
+    context.requireHeld();
     tables.write(run.tables(), id, step);
     run.writeText(STAMP, stamp);
     context.out().printf("analysed %s: tables in %s%n", newest.getName(), run.tables());

@@ -2,6 +2,7 @@ package org.metier.jobs;
 
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Function;
 import org.metier.jobs.config.Settings;
 
 /** One command: a stage of the path from raw text to tables, or the whole path. */
@@ -30,6 +31,24 @@ interface Job {
   /** Options of this command alone. */
   default List<Shorthand> shorthands() {
     return List.of();
+  }
+
+  /**
+   * A word of the command line that is no option.
+   *
+   * @param label for {@code --help}
+   * @param overrides what a value stands for, {@code key=value} each
+   */
+  record Argument(String label, String description, Function<String, List<String>> overrides) {}
+
+  /** The word that this command takes, if any. */
+  default Optional<Argument> argument() {
+    return Optional.empty();
+  }
+
+  /** Whether this job only looks at a run, so that not even a log may appear in its directory. */
+  default boolean onlyLooks() {
+    return false;
   }
 
   /** What this job writes to, and no other launch may write to meanwhile. */

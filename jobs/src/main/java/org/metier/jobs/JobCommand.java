@@ -9,6 +9,7 @@ import java.util.concurrent.Callable;
 import org.metier.jobs.config.ConfigLayers;
 import org.metier.jobs.config.InvalidConfigException;
 import org.metier.jobs.config.ModelPresets;
+import org.metier.jobs.config.Redaction;
 import org.metier.jobs.console.Terminal;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -71,7 +72,7 @@ final class JobCommand implements Callable<Integer> {
         terminal.out().print(layers.toHocon());
         return ExitCode.OK.code();
       }
-      log = RunLog.of(layers.settings().run());
+      log = RunLog.of(layers.settings().run(), job.onlyLooks());
       log.captureLogging();
       if (resume && fresh) {
         throw new InvalidConfigException("--resume and --fresh exclude each other");
@@ -99,9 +100,14 @@ final class JobCommand implements Callable<Integer> {
     return presets;
   }
 
-  /** What the command's shorthands stand for, and the keys that were given by name. */
+  /** What the command's word and shorthands stand for, and the keys that were given by name. */
   private List<String> overrides() {
     List<String> all = new ArrayList<>();
+    String word = spec.commandLine().getParseResult().matchedPositionalValue(0, null);
+    job.argument()
+        .filter(a -> word != null)
+        .map(a -> a.overrides().apply(word))
+        .ifPresent(all::addAll);
     for (Job.Shorthand shorthand : job.shorthands()) {
       if (spec.commandLine().getParseResult().hasMatchedOption(shorthand.option())) {
         all.add(shorthand.override());
@@ -130,7 +136,7 @@ final class JobCommand implements Callable<Integer> {
         line += "; no log could be written (" + e + "), --verbose prints the stack trace";
       }
     }
-    err.println(line);
+    err.println(Redaction.of(line));
     if (verbose && unexpected) {
       thrown.printStackTrace(err);
     }

@@ -1,8 +1,11 @@
 package org.metier.jobs;
 
+import java.io.IOException;
 import java.io.PrintStream;
+import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.SparkConf;
 import org.apache.spark.deploy.SparkHadoopUtil;
@@ -18,7 +21,7 @@ import org.metier.train.RunDirectory;
 
 /** What a job is given: its settings, a console, and Spark as soon as it asks for it. */
 final class JobContext implements AutoCloseable {
-  private final String command;
+  private final String job;
   private final ConfigLayers layers;
   private final boolean fresh;
   private final Terminal terminal;
@@ -28,8 +31,8 @@ final class JobContext implements AutoCloseable {
   private volatile SparkSession spark;
   private boolean ownsSpark;
 
-  JobContext(String command, ConfigLayers layers, boolean fresh, Terminal terminal) {
-    this.command = command;
+  JobContext(String job, ConfigLayers layers, boolean fresh, Terminal terminal) {
+    this.job = job;
     this.layers = layers;
     this.fresh = fresh;
     this.terminal = terminal;
@@ -67,6 +70,22 @@ final class JobContext implements AutoCloseable {
     }
   }
 
+  /** Returns if this process may write; throws what ends it if another has taken over. */
+  void requireHeld() {
+    try {
+      for (RunLease lease : leases) {
+        lease.requireHeld();
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** Tells those who look how far the work is, with the next heartbeat. */
+  void tell(Map<String, Object> progress) {
+    leases.forEach(lease -> lease.progress(progress));
+  }
+
   /** Ends what Spark is doing: another process has taken over. */
   void cancel() {
     SparkSession running = spark;
@@ -77,6 +96,11 @@ final class JobContext implements AutoCloseable {
 
   PrintStream out() {
     return terminal.out();
+  }
+
+  /** Whether a person watches. */
+  boolean interactive() {
+    return terminal.interactive();
   }
 
   ProgressBar progress() {
@@ -96,6 +120,8 @@ final class JobContext implements AutoCloseable {
       ownsSpark = SparkSession.getDefaultSession().isEmpty();
       spark = SparkSession.builder().config(sparkConf()).getOrCreate();
       String application = spark.sparkContext().applicationId();
+      String group = "metier " + job + " " + settings().run().id();
+      spark.sparkContext().setJobGroup(group, group, false);
       leases.forEach(lease -> lease.application(application));
     }
     return spark;
@@ -121,7 +147,7 @@ final class JobContext implements AutoCloseable {
       conf.remove("spark.master");
     }
     conf.setIfMissing("spark.master", settings().spark().master());
-    conf.setIfMissing("spark.app.name", "metier " + command + " " + settings().run().id());
+    conf.setIfMissing("spark.app.name", "metier " + job + " " + settings().run().id());
     if (conf.get("spark.master").startsWith("local")) {
       // a laptop's host name often does not resolve; one process needs no other address
       conf.setIfMissing("spark.driver.bindAddress", "127.0.0.1");

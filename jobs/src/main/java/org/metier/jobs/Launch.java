@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.apache.hadoop.fs.Path;
+import org.metier.jobs.config.Redaction;
 import org.metier.jobs.config.Settings;
 import org.metier.jobs.lease.Holder;
 import org.metier.jobs.lease.RunLease;
@@ -44,7 +45,7 @@ final class Launch {
     } catch (Throwable thrown) {
       Optional<RuntimeException> lost = lost();
       Failure failure = Failure.of(lost.isPresent() ? lost.get() : thrown);
-      end(failure.code().code(), failure.line());
+      end(failure.code().code(), Redaction.of(failure.line()));
       if (lost.isPresent()) {
         throw lost.get();
       }

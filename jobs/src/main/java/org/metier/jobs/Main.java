@@ -18,10 +18,11 @@ import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.Model.PositionalParamSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.UnmatchedArgumentException;
 
-/** The command line: {@code metier COMMAND [--conf FILE] [--key=value ...] [--resume]}. */
+/** The command line: {@code metier COMMAND [--conf FILE] [--run-id ID] [--key=value ...]}. */
 @Command(
     name = "metier",
     description = "Mixture-of-experts language models on Apache Spark, and what their experts do.")
@@ -34,6 +35,7 @@ public final class Main {
           new AnalyzeJob(),
           new ReportJob(),
           new QueryJob(),
+          new StatusJob(),
           new EstimateJob(),
           new BenchJob());
 
@@ -85,7 +87,7 @@ public final class Main {
   private static CommandLine commandLine(
       List<? extends Job> jobs, List<String> overrides, Terminal terminal, PrintStream err) {
     CommandLine root = new CommandLine(new Main());
-    describe(root.getCommandSpec(), "metier COMMAND [--conf FILE] [--KEY=VALUE ...] [--resume]");
+    describe(root.getCommandSpec(), "metier COMMAND [--conf FILE] [--run-id ID] [--KEY=VALUE ...]");
     for (Job job : jobs) {
       CommandLine command = new CommandLine(new JobCommand(job, overrides, terminal, err));
       CommandSpec spec = command.getCommandSpec();
@@ -97,6 +99,18 @@ public final class Main {
                 .description(shorthand.description())
                 .build());
       }
+      String word = job.argument().map(a -> "[" + a.label() + "] ").orElse("");
+      job.argument()
+          .ifPresent(
+              argument ->
+                  spec.addPositional(
+                      PositionalParamSpec.builder()
+                          .index("0")
+                          .arity("0..1")
+                          .type(String.class)
+                          .paramLabel(argument.label())
+                          .description(argument.description())
+                          .build()));
       String preset =
           job.preset().map(file -> "Without --conf, FILE is " + file + ".%n").orElse("");
       spec.usageMessage()
@@ -105,7 +119,12 @@ public final class Main {
                   + "--show-config lists them all.%n"
                   + preset);
       describe(
-          spec, "metier " + job.name() + " [--conf FILE] [--KEY=VALUE ...] [--resume] [--verbose]");
+          spec,
+          "metier "
+              + job.name()
+              + " "
+              + word
+              + "[--conf FILE] [--run-id ID] [--KEY=VALUE ...] [--fresh] [--verbose]");
       root.addSubcommand(job.name(), command);
     }
     return root.setOut(new PrintWriter(terminal.out(), true));

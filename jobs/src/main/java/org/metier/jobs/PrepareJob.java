@@ -36,7 +36,8 @@ public final class PrepareJob implements Job {
   @Override
   public void run(JobContext context) {
     PrepareConfig config = context.settings().prepare();
-    PrepareReport report = new Preparation(context.spark(), config, context.progress()).run();
+    PrepareReport report =
+        new Preparation(context.spark(), config, context.progress()).run(context::requireHeld);
     if (report.reused() && context.fresh()) {
       throw new BadDataException(
           "prepare.output: %s is complete already, and --fresh reuses nothing; choose another output or remove it"

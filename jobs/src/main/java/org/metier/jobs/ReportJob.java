@@ -43,6 +43,7 @@ public final class ReportJob implements Job {
   static String report(JobContext context) {
     RunDirectory run = context.runDirectory();
     String file = context.settings().run().report();
+    context.requireHeld();
     Report.write(context.spark(), run.tables(), context.settings().run().id(), file);
     context.out().printf("report in %s%n", file);
     return file;

@@ -9,26 +9,38 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Instant;
+import java.util.Map;
 import org.apache.logging.log4j.core.config.Configurator;
 import org.metier.jobs.config.RunConfig;
 
 /** The file that takes Spark's warnings and our stack traces, so that the console stays ours. */
 final class RunLog {
-  private final Path file;
+  private static final Map<RunConfig.LogFormat, String> LAYOUTS =
+      Map.of(
+          RunConfig.LogFormat.TEXT, "/metier-log4j2.properties",
+          RunConfig.LogFormat.JSON, "/metier-log4j2-json.properties");
 
-  private RunLog(Path file) {
+  private final Path file;
+  private final RunConfig run;
+
+  private RunLog(Path file, RunConfig run) {
     this.file = file;
+    this.run = run;
   }
 
-  /** {@code logs/metier.log} in the run's directory, or a local file where that is remote. */
-  static RunLog of(RunConfig run) {
+  /**
+   * {@code logs/metier.log} in the run's directory.
+   *
+   * @param elsewhere whether to leave that directory alone; so it is where that is remote
+   */
+  static RunLog of(RunConfig run, boolean elsewhere) {
     String directory = run.directory();
     boolean remote = directory.matches("[a-zA-Z][a-zA-Z0-9+.-]+:/.*");
     Path parent =
-        remote
+        remote || elsewhere
             ? Path.of(System.getProperty("java.io.tmpdir"), "metier-" + run.id())
             : Path.of(directory);
-    return new RunLog(parent.resolve("logs").resolve("metier.log"));
+    return new RunLog(parent.resolve("logs").resolve("metier.log"), run);
   }
 
   /**
@@ -46,8 +58,9 @@ final class RunLog {
       return;
     }
     System.setProperty("metier.log", file.toString());
+    System.setProperty("metier.run.id", run.id());
     try {
-      URI ours = RunLog.class.getResource("/metier-log4j2.properties").toURI();
+      URI ours = RunLog.class.getResource(LAYOUTS.get(run.logFormat())).toURI();
       Configurator.reconfigure(ours);
     } catch (URISyntaxException e) {
       throw new IllegalStateException(e);

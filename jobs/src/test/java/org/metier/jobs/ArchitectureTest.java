@@ -1,8 +1,10 @@
 package org.metier.jobs;
 
 import static com.tngtech.archunit.base.DescribedPredicate.not;
+import static com.tngtech.archunit.core.domain.JavaCall.Predicates.target;
 import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage;
 import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyPackage;
+import static com.tngtech.archunit.core.domain.properties.HasName.Predicates.nameMatching;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -132,6 +134,21 @@ class ArchitectureTest {
             .should()
             .dependOnClassesThat()
             .resideInAPackage("org.metier.engine.kernel.*.."));
+  }
+
+  /** A file that somebody else has written must not decide which classes are made. */
+  @Test
+  void noJavaSerialisedDataIsReadFromFiles() {
+    check(
+        noClasses()
+            .should()
+            .dependOnClassesThat()
+            .areAssignableTo(java.io.ObjectInputStream.class)
+            .orShould()
+            .callMethodWhere(
+                target(
+                    nameMatching(
+                        "objectFile|saveAsObjectFile|readUnshared|activateDefaultTyping"))));
   }
 
   @Test

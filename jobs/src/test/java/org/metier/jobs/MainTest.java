@@ -25,7 +25,7 @@ import org.metier.train.RunStorageException;
 
 class MainTest {
   private static final List<String> COMMANDS =
-      List.of("quickstart", "prepare", "train", "analyze", "report", "estimate", "bench");
+      List.of("quickstart", "prepare", "train", "analyze", "report", "status", "estimate", "bench");
 
   @TempDir Path directory;
 

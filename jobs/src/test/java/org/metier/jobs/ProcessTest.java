@@ -2,6 +2,8 @@ package org.metier.jobs;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.File;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
@@ -110,6 +112,30 @@ class ProcessTest {
     assertThat(probe.code()).isZero();
     // logging is spark-submit's, too
     assertThat(directory.resolve("run/logs")).doesNotExist();
+  }
+
+  /** The layout for spark-submit: every line of Spark's and ours is one object. */
+  @Test
+  void logsInJsonAreOneObjectALine() throws Exception {
+    Path layout = Path.of("../conf/spark/log4j2-json.properties").toAbsolutePath().normalize();
+    Finished probe =
+        java(
+            SparkProbe.class,
+            List.of(
+                "-Dspark.master=local[1]",
+                "-Dspark.ui.enabled=false",
+                "-Dmetier.run.id=r",
+                "-Dlog4j2.configurationFile=file:" + layout),
+            "probe",
+            "--run.directory=" + directory.resolve("run"));
+    assertThat(probe.code()).isZero();
+    List<String> loggers = new ArrayList<>();
+    for (String line : probe.err()) {
+      JsonNode object = new ObjectMapper().readTree(line);
+      assertThat(object.path("run").asText()).as(line).isEqualTo("r");
+      loggers.add(object.path("logger").asText());
+    }
+    assertThat(loggers).contains("probe", "org.apache.spark.SparkContext");
   }
 
   /** jobs/run says so where it goes through spark-submit, whose own default is local[*]. */

@@ -84,15 +84,15 @@ public final class ConfigLayers {
     return settings;
   }
 
-  /** The resolved configuration in HOCON, every key, with its comments. */
+  /** The resolved configuration in HOCON, every key, with its comments, but no secret. */
   public String toHocon() {
-    return commented(resolved.root(), defaults().root())
+    return commented(Redaction.of(resolved.root()), defaults().root())
         .render(rendering().setComments(true).setJson(false));
   }
 
-  /** The resolved configuration in JSON, every key. */
+  /** The resolved configuration in JSON, every key, but no secret. */
   public String toJson() {
-    return resolved.root().render(rendering());
+    return Redaction.of(resolved.root()).render(rendering());
   }
 
   /** Some sections or keys of it, keys in alphabetical order. */

@@ -5,9 +5,18 @@ package org.metier.jobs.config;
  *
  * @param id name of the run; letters, digits, dots, dashes and underscores
  * @param directory receives everything that the run makes: checkpoints, metrics, tables, report
+ * @param logFormat of the log in {@code logs}
  * @param leaseSeconds after which a run without a heartbeat may be taken over
  */
-public record RunConfig(String id, String directory, int leaseSeconds) {
+public record RunConfig(String id, String directory, LogFormat logFormat, int leaseSeconds) {
+  /** Of a log's lines. */
+  public enum LogFormat {
+    /** For people. */
+    TEXT,
+    /** One JSON object each, for machines. */
+    JSON
+  }
+
   public RunConfig {
     if (!id.matches("[A-Za-z0-9][A-Za-z0-9._-]*")) {
       throw new IllegalArgumentException(

@@ -20,5 +20,6 @@ public record Settings(
     TrainConfig train,
     AnalyzeConfig analyze,
     QueryConfig query,
+    StatusConfig status,
     BenchConfig bench,
     SparkConfig spark) {}

@@ -65,7 +65,8 @@ public final class ProgressBar implements Progress {
     return total <= 0 ? Quantity.count(done) : Quantity.count(done) + "/" + Quantity.count(total);
   }
 
-  static String bar(double share, int width) {
+  /** {@code [####----]}. */
+  public static String bar(double share, int width) {
     int filled = (int) (share * width);
     return "[" + "#".repeat(filled) + "-".repeat(width - filled) + "]";
   }

@@ -3,13 +3,13 @@ package org.metier.jobs.console;
 import java.util.Locale;
 
 /** Numbers as people read them. */
-final class Quantity {
+public final class Quantity {
   private static final String[] SUFFIXES = {"", "k", "M", "G", "T"};
 
   private Quantity() {}
 
   /** Three digits at most: 950, 3.2k, 41k, 1.2M. */
-  static String count(double amount) {
+  public static String count(double amount) {
     double scaled = amount;
     int suffix = 0;
     while (scaled >= 999.5 && suffix < SUFFIXES.length - 1) {
@@ -21,7 +21,7 @@ final class Quantity {
   }
 
   /** 0:07, 2:10, 1:02:03. */
-  static String duration(double seconds) {
+  public static String duration(double seconds) {
     long whole = Math.round(seconds);
     return whole < 3600
         ? String.format(Locale.ROOT, "%d:%02d", whole / 60, whole % 60)

@@ -104,7 +104,10 @@ class ClusterTest {
     assertThat(run.metrics()).isEqualTo(undisturbed.metrics());
   }
 
-  /** kill -9 loses what came after the last checkpoint, and no more. */
+  /**
+   * While the driver lives, a second launch is refused. kill -9 loses what came after the last
+   * checkpoint, and no more: once the lease on HDFS has expired, another launch goes on.
+   */
   @Test
   void aKilledDriverGoesOnToTheSameBitsAndWithOtherWorkersAtTheRightPlace() throws IOException {
     StoredRun undisturbed = undisturbed("round");
@@ -112,6 +115,13 @@ class ClusterTest {
     Path traces = Files.createDirectories(directory.resolve("traces-killed"));
     Program first = submit("killed", "TrainJob", disturbed("4=stall", traces), train("round", run));
     first.await("trace of round 4", SECONDS, () -> trace(traces.resolve("round-4")));
+    Program second = submit("refused", "TrainJob", List.of(), train("round", run));
+    assertThat(second.finish(SECONDS)).as(second::lastWords).isEqualTo(6);
+    assertThat(second.err())
+        .containsPattern(
+            "run.directory: "
+                + run.uri()
+                + ": held by train on \\S+ \\(process \\d+ of \\S+\\), application app-\\S+ since");
     first.kill();
     assertThat(run.list("checkpoints")).contains("round-000002").doesNotContain("round-000004");
     StoredRun other = run("other-workers");
@@ -122,6 +132,7 @@ class ClusterTest {
         new org.apache.hadoop.fs.Path(other.uri()),
         false,
         new Configuration());
+    hdfs.files().delete(new org.apache.hadoop.fs.Path(other.uri(), "lease"), true);
 
     resume("resumed", run);
     assertThat(run.sha256(ROUNDS)).isEqualTo(undisturbed.sha256(ROUNDS));
@@ -144,10 +155,12 @@ class ClusterTest {
 
   private static void resume(String name, StoredRun run, String... more) {
     List<String> arguments = new ArrayList<>(train("round", run));
-    arguments.add("--resume");
     arguments.addAll(List.of(more));
     Program resumed = submit(name, "TrainJob", List.of(), arguments);
-    assertThat(resumed.finish(SECONDS)).as(resumed::lastWords).isZero();
+    while (resumed.finish(SECONDS) == 6) { // the killed one's lease lasts for some seconds yet
+      resumed = submit(name, "TrainJob", List.of(), arguments);
+    }
+    assertThat(resumed.finish(SECONDS)).as(resumed.lastWords()).isZero();
     assertThat(resumed.out()).contains("going on after round 2");
   }
 
@@ -190,7 +203,8 @@ class ClusterTest {
   private static Program submit(
       String name, String main, List<String> properties, List<String> arguments) {
     List<String> all = new ArrayList<>(List.of(Corpus.settings()));
-    all.addAll(List.of("--conf", Installation.preset("cluster.conf"), "--run.id=t"));
+    all.addAll(List.of("--conf", Installation.preset("cluster.conf"), "--run-id", "t"));
+    all.add("--run.leaseSeconds=10");
     all.addAll(List.of("--prepare.input=" + uri("corpus"), "--prepare.output=" + uri("tokens")));
     all.addAll(arguments);
     return spark.submit(name, main, properties, all);

@@ -23,6 +23,7 @@ final class Standalone implements AutoCloseable {
 
   private final Installation installation;
   private final Path directory;
+  private final List<String> masterProperties;
   private final List<Program> programs = new ArrayList<>();
   private final String url;
 
@@ -35,6 +36,21 @@ final class Standalone implements AutoCloseable {
       int workers,
       int coresOfWorker,
       List<String> workerProperties) {
+    this(installation, directory, workers, coresOfWorker, List.of(), workerProperties);
+  }
+
+  /**
+   * @param masterProperties {@code -D...} of the Master
+   * @param workerProperties {@code -D...} of every Worker
+   */
+  Standalone(
+      Installation installation,
+      Path directory,
+      int workers,
+      int coresOfWorker,
+      List<String> masterProperties,
+      List<String> workerProperties) {
+    this.masterProperties = masterProperties;
     this.installation = installation;
     this.directory = directory;
     Program master = master();
@@ -56,6 +72,7 @@ final class Standalone implements AutoCloseable {
             "256m", installation.classPath(), "org.apache.spark.deploy.master.Master");
     command.add(command.size() - 1, "-Dspark.worker.timeout=3600");
     command.add(command.size() - 1, "-Dspark.ui.port=0");
+    command.addAll(command.size() - 1, masterProperties);
     command.addAll(List.of("--host", "127.0.0.1", "--port", "0", "--webui-port", "0"));
     return Program.start("master", directory, installation.environment("127.0.0.1"), command);
   }

@@ -26,7 +26,8 @@ class ConfigLayersTest {
   @Test
   void defaultsAloneAreComplete() {
     Settings settings = ConfigLayers.load(Optional.empty(), List.of()).settings();
-    assertThat(settings.run()).isEqualTo(new RunConfig("local", "runs/local", 60));
+    assertThat(settings.run())
+        .isEqualTo(new RunConfig("local", "runs/local", RunConfig.LogFormat.TEXT, 60));
     assertThat(settings.train().balance().window()).isEqualTo(TrainConfig.Window.ROUND);
     assertThat(settings.spark()).isEqualTo(new SparkConfig("local[2]", Map.of()));
   }

@@ -34,7 +34,8 @@ class PresetsTest {
   @Test
   void theQuickstartIsTheTinyModelOnTwoWorkers() {
     Settings settings = load(CONF.resolve("quickstart.conf"));
-    assertThat(settings.run()).isEqualTo(new RunConfig("quickstart", "runs/quickstart", 60));
+    assertThat(settings.run())
+        .isEqualTo(new RunConfig("quickstart", "runs/quickstart", RunConfig.LogFormat.TEXT, 60));
     // its short schedule wants larger initial weights, and nothing else of its own
     assertThat(settings.model())
         .usingRecursiveComparison()

@@ -3,6 +3,7 @@ package org.metier.train;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.sql.Row;
@@ -17,7 +18,7 @@ import org.metier.model.balance.Frequencies;
  * validation} (a row per validation and domain), replaced whole at every validation: a reader
  * always sees a complete table and never a forest of small files.
  */
-final class TrainTables {
+public final class TrainTables {
   private static final StructType METRICS =
       new StructType()
           .add("round", "long", false)
@@ -58,6 +59,11 @@ final class TrainTables {
           .add("domain", "string", false)
           .add("tokens", "long", false)
           .add("loss", "double", false);
+
+  /** Columns of each table, without the partition's {@code run}. */
+  public static Map<String, StructType> schemas() {
+    return Map.of("train_metrics", METRICS, "train_expert_load", LOAD, "validation", VALIDATION);
+  }
 
   private final SparkSession spark;
   private final RunDirectory run;
