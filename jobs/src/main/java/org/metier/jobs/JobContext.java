@@ -172,12 +172,19 @@ final class JobContext implements AutoCloseable {
   private SparkConf sparkConf() {
     SparkConf conf = new SparkConf();
     settings().spark().conf().forEach(conf::setIfMissing);
+    if ("preset".equals(System.getProperty("metier.master"))) {
+      // jobs/run has found no master for spark-submit, whose own default is local[*]
+      conf.remove("spark.master");
+    }
     conf.setIfMissing("spark.master", settings().spark().master());
     conf.setIfMissing("spark.app.name", "metier " + job + " " + settings().run().id());
     if (conf.get("spark.master").startsWith("local")) {
       // a laptop's host name often does not resolve; one process needs no other address
       conf.setIfMissing("spark.driver.bindAddress", "127.0.0.1");
       conf.setIfMissing("spark.driver.host", "127.0.0.1");
+    } else {
+      // a worker is one task, and its kernels' threads want a core each
+      conf.setIfMissing("spark.task.cpus", String.valueOf(settings().train().threadsPerWorker()));
     }
     return conf;
   }

@@ -59,10 +59,15 @@ final class RunLog {
     return file.resolveSibling("console");
   }
 
-  /** Sends all logging here, unless spark-submit or the user has configured it already. */
+  /**
+   * Sends all logging here, unless spark-submit or the user has configured it already. A
+   * spark-submit that jobs/run has started is to look like jobs/run.
+   */
   void captureLogging() {
+    boolean submitted =
+        System.getProperty("spark.master") != null && System.getProperty("metier.home") == null;
     boolean configured =
-        System.getProperty("spark.master") != null
+        submitted
             || System.getProperty("log4j2.configurationFile") != null
             || System.getProperty("log4j.configurationFile") != null;
     if (configured) {

@@ -138,6 +138,28 @@ class ProcessTest {
     assertThat(loggers).contains("probe", "org.apache.spark.SparkContext");
   }
 
+  /** jobs/run says so where it goes through spark-submit, whose own default is local[*]. */
+  @Test
+  void aSparkSubmitOfJobsRunTakesThePresetsMasterAndLog() throws Exception {
+    Finished probe =
+        java(
+            SparkProbe.class,
+            List.of(
+                "-Dspark.master=local[1]",
+                "-Dspark.ui.enabled=false",
+                "-Dmetier.master=preset",
+                "-Dmetier.home=" + directory),
+            "probe",
+            "--spark.master=local[3]",
+            "--run.directory=" + directory.resolve("run"));
+    assertThat(probe.err()).isEmpty();
+    assertThat(probe.out()).containsExactly("500 on local[3]");
+    assertThat(probe.code()).isZero();
+    assertThat(directory.resolve("run/logs/metier.log"))
+        .content()
+        .contains("WARN probe: a warning for the log");
+  }
+
   /** A whole step of a small model runs on the stand-ins, and the console says once what to add. */
   @Test
   void withoutTheVectorApiOneWarningSaysWhatToAdd() throws Exception {

@@ -1,0 +1,25 @@
+"""Trains a model on each month's text, which lies in CORPUS/2026-01, CORPUS/2026-02 and so on. For months that are past:
+
+    airflow backfill create --dag-id metier_by_month --from-date 2026-01-01 --to-date 2026-03-31 --max-active-runs 1
+
+A month that has been trained already is found finished, job by job, and costs a few seconds.
+"""
+
+import pendulum
+from airflow.sdk import DAG, CronDataIntervalTimetable
+
+from metier_pipeline import CORPUS, DEFAULT_ARGS, PARAMS, pipeline
+
+with DAG(
+    dag_id="metier_by_month",
+    description="a model for each month's text; made for backfills",
+    schedule=CronDataIntervalTimetable("@monthly", timezone="UTC"),  # when its month is over
+    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
+    catchup=False,
+    max_active_runs=1,
+    default_args=DEFAULT_ARGS,
+    params=PARAMS,
+    doc_md=__doc__,
+    tags=["metier"],
+):
+    pipeline(corpus=f"{CORPUS}/{{{{ data_interval_start.strftime('%Y-%m') }}}}")
