@@ -35,8 +35,7 @@ public final class ReportJob implements Job {
     RunConfig run = context.settings().run();
     List<String> tables = new ArrayList<>(List.of(run.tables()));
     context.settings().report().beside().forEach(other -> tables.add(other + "/tables"));
-    return Optional.of(
-        new Work(List.of("run.id", "report"), tables, List.of(run.report())));
+    return Optional.of(new Work(List.of("run.id", "report"), tables, List.of(run.report())));
   }
 
   @Override

@@ -57,9 +57,7 @@ public final class Independence {
       TreeMap<String, long[]> classes = new TreeMap<>();
       for (ExpertTokenClass row : tables.expertTokenClass()) {
         if (row.layer() == layer.layer()) {
-          classes
-                  .computeIfAbsent(row.tokenClass(), c -> new long[columns])[
-                  row.expert()] =
+          classes.computeIfAbsent(row.tokenClass(), c -> new long[columns])[row.expert()] =
               row.tokens();
         }
       }

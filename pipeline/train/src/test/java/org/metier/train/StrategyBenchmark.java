@@ -181,7 +181,8 @@ class StrategyBenchmark {
         b.mutualInformation(),
         b.shinka(),
         new Latency(List.of(latencies), 0),
-        b.jitter());
+        b.jitter(),
+        b.windowSequences());
   }
 
   /** conf/model/tiny.conf. */
