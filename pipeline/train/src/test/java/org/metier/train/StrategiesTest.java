@@ -93,6 +93,42 @@ class StrategiesTest {
     return bias;
   }
 
+  /** All workers count the same draw, or the window that holds after the change. */
+  @Test
+  void aDrawAndAChangeOfWindowGiveAllWorkersTheSameBias() throws Exception {
+    Balance b = BalanceFixture.lossFree(Window.STEP, Update.STEP);
+    Balance drawn = with(b, Window.STEP, true, 0);
+    Balance changed = with(b, Window.MICRO_BATCH, false, 1);
+    for (Balance balance : List.of(drawn, changed)) {
+      List<Worker> workers = train(balance, TrainFixture.model(), 2, 1, new double[0][]);
+      assertThat(workers.get(0).report.balancing().bias())
+          .isDeepEqualTo(workers.get(1).report.balancing().bias())
+          .isNotEqualTo(new double[2][4]);
+    }
+  }
+
+  private static Balance with(Balance b, Window window, boolean shuffled, int switchRound) {
+    return new Balance(
+        window,
+        b.coefficient(),
+        b.layers(),
+        b.recentBatches(),
+        b.accumulation(),
+        shuffled,
+        b.microBatchShare(),
+        switchRound,
+        b.switchWindow(),
+        b.zLoss(),
+        b.strategy(),
+        b.also(),
+        b.normalization(),
+        b.lossFree(),
+        b.mutualInformation(),
+        b.shinka(),
+        b.latency(),
+        b.jitter());
+  }
+
   /** Of a local window each worker moves its own; the round's is their mean. */
   @Test
   void localBiasesAreAveraged() throws Exception {
@@ -346,13 +382,14 @@ class StrategiesTest {
     LocalCorrection correction =
         LocalCorrection.of(config.averaging(), kernels, model.parameters());
     correction.begin();
+    int round = balance.switchRound(); // the first one after a change, if there is one
     return new LocalTrainer(
         kernels,
         model,
         config,
-        FrequencySync.of(config, 0, GlobalFrequencies.none(), worker, exchange),
+        FrequencySync.of(config, round, GlobalFrequencies.none(), worker, exchange),
         correction,
-        new Balancing(kernels, model, config, 0, worker, bias));
+        new Balancing(kernels, model, config, round, worker, bias));
   }
 
   /** Three sequences over a seventh of the vocabulary each. */
