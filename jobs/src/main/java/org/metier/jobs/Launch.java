@@ -37,10 +37,7 @@ final class Launch {
         return;
       }
       job.run(context);
-      Optional<Work> work = job.work(context);
-      if (work.isPresent()) {
-        FinishedWork.now(work.get(), context).write(job.name(), context);
-      }
+      markFinished();
       end(ExitCode.OK.code(), "");
     } catch (Throwable thrown) {
       Optional<RuntimeException> lost = lost();
@@ -64,6 +61,17 @@ final class Launch {
                     "%s: %s is finished since %s; nothing to do%n",
                     job.name(), context.settings().run().directory(), success.finished()));
     return before.isPresent();
+  }
+
+  private void markFinished() {
+    Optional<Work> work = job.work(context);
+    try {
+      if (work.isPresent()) {
+        FinishedWork.now(work.get(), context).write(job.name(), context);
+      }
+    } catch (IOException e) {
+      throw Claim.onRun(context.settings()).unusable(e);
+    }
   }
 
   private void acquire() {

@@ -40,7 +40,7 @@ final class TrainingWatch implements Training.TrainingListener, AutoCloseable {
   TrainingWatch(JobContext context) {
     this.context = context;
     this.progress = context.trainingProgress();
-    this.source = TrainingSource.register();
+    this.source = TrainingSource.register(context.settings().run().id());
   }
 
   @Override

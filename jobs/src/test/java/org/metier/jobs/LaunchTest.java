@@ -31,7 +31,7 @@ class LaunchTest {
   /** One process of its own, and where its words go. */
   private record Launched(Process process, Path out, Path err) {
     int finish() throws InterruptedException {
-      assertThat(process.waitFor(180, TimeUnit.SECONDS)).as("ended in time").isTrue();
+      assertThat(process.waitFor(900, TimeUnit.SECONDS)).as("ended in time").isTrue();
       return process.exitValue();
     }
 
@@ -57,7 +57,7 @@ class LaunchTest {
    * the bits of an undisturbed run. The first wakes up, notices, and changes nothing any more.
    */
   @Test
-  @Timeout(300)
+  @Timeout(1800)
   void oneTrainsTheOtherIsRefusedAndTakesOverWhenTheFirstIsSilent() throws Exception {
     writeCorpus();
     Launched prepare = launch("prepare", "prepared");

@@ -59,7 +59,7 @@ class WatchTest {
   }
 
   @Test
-  @Timeout(240)
+  @Timeout(1800)
   void aRunCanBeWatchedInPrometheusTheUiItsLogAndByStatus() throws Exception {
     int port = freePort();
     CompletableFuture<Ended> training =
@@ -104,7 +104,7 @@ class WatchTest {
               assertThat(job.path("jobGroup").asText()).isEqualTo("metier train watched");
             });
 
-    Ended trained = training.get(200, TimeUnit.SECONDS);
+    Ended trained = training.get(900, TimeUnit.SECONDS);
     assertThat(trained.code()).as(trained.err()).isZero();
     Ended status = run("status", "watched");
     assertThat(status.out())

@@ -43,6 +43,11 @@ public final class RunLease implements RunDirectory.Fence, AutoCloseable {
   /** After Spark has been stopped (40 and above), before file systems are closed (10). */
   private static final int SHUTDOWN_PRIORITY = 20;
 
+  /** Exit code of an {@link Ending}. */
+  private static final int SIGNAL = -1;
+
+  private static final String BY_SIGNAL = "stopped by a signal";
+
   private final String what;
   private final LeaseDirectory directory;
   private final Holder holder;
@@ -205,7 +210,7 @@ public final class RunLease implements RunDirectory.Fence, AutoCloseable {
   }
 
   private void endBySignal() {
-    end(-1, "stopped by a signal");
+    end(SIGNAL, BY_SIGNAL);
   }
 
   /**
@@ -219,11 +224,20 @@ public final class RunLease implements RunDirectory.Fence, AutoCloseable {
       return;
     }
     heart.shutdown();
+    // a signal stops Spark first, and then whatever the job was doing fails
+    boolean signal = ShutdownHookManager.get().isShutdownInProgress() && exitCode != 0;
     try {
       heart.awaitTermination(holder.leaseSeconds(), TimeUnit.SECONDS);
       if (!lost && directory.isNewest(number, holder.token())) {
         String now = Instant.now().truncatedTo(ChronoUnit.SECONDS).toString();
-        directory.end(number, new Ending(holder, heartbeat.applicationId(), now, exitCode, line));
+        Ending ending =
+            new Ending(
+                holder,
+                heartbeat.applicationId(),
+                now,
+                signal ? SIGNAL : exitCode,
+                signal ? BY_SIGNAL : line);
+        directory.end(number, ending);
       }
     } catch (IOException | RuntimeException | FSError e) {
       LOG.warn("the lease {} could not be given back: {}", directory.path(), e.toString());

@@ -73,12 +73,14 @@ public final class RunStatus {
     Map<String, Object> progress =
         state == State.RUNNING ? lease.orElseThrow().heartbeat().progress() : Map.of();
     Optional<Saved> saved = saved(files);
-    Optional<LastRound> last = LastRound.of(new Path(run.tables()), config.id(), hadoop);
+    // a directory need not be called as its run
+    String id = lease.flatMap(LeaseStatus::holder).map(Holder::runId).orElse(config.id());
+    Optional<LastRound> last = LastRound.of(new Path(run.tables()), id, hadoop);
 
     String said = words(state, lease, nowMillis);
     String rounds = rounds(progress, saved);
     StringBuilder lines = new StringBuilder();
-    line(lines, "run", "%s in %s".formatted(config.id(), config.directory()));
+    line(lines, "run", "%s in %s".formatted(id, config.directory()));
     line(lines, "state", said);
     line(lines, "progress", rounds);
     String loss = loss(progress, last, saved);

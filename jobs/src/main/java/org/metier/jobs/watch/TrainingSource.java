@@ -5,6 +5,7 @@ import com.codahale.metrics.MetricRegistry;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import org.apache.spark.SparkEnv;
+import org.apache.spark.metrics.MetricsSystem;
 import org.apache.spark.metrics.source.Source;
 import org.metier.train.RoundMetrics;
 import org.metier.train.Validation;
@@ -15,11 +16,15 @@ import org.metier.train.Validation;
  * and so on, each the last round's. What is not known yet is NaN.
  */
 public final class TrainingSource implements Source, AutoCloseable {
+  private static final String NAME = "metier";
+
   private final MetricRegistry registry = new MetricRegistry();
   private final Map<String, Double> values = new ConcurrentHashMap<>();
+  private final String name;
 
-  private TrainingSource() {
-    for (String name :
+  private TrainingSource(String name) {
+    this.name = name;
+    for (String gauge :
         new String[] {
           "round",
           "rounds",
@@ -39,20 +44,26 @@ public final class TrainingSource implements Source, AutoCloseable {
           "secondsCheckpoint",
           "validationLoss"
         }) {
-      gauge(name);
+      gauge(gauge);
     }
   }
 
-  /** Registers with the running Spark. */
-  public static TrainingSource register() {
-    TrainingSource source = new TrainingSource();
-    SparkEnv.get().metricsSystem().registerSource(source);
-    return source;
+  /**
+   * Registers with the running Spark; a second run on it at the same time gets its id as suffix.
+   */
+  public static TrainingSource register(String runId) {
+    MetricsSystem metrics = SparkEnv.get().metricsSystem();
+    synchronized (metrics) {
+      boolean alone = metrics.getSourcesByName(NAME).isEmpty();
+      TrainingSource source = new TrainingSource(alone ? NAME : NAME + "." + runId);
+      metrics.registerSource(source);
+      return source;
+    }
   }
 
   @Override
   public String sourceName() {
-    return "metier";
+    return name;
   }
 
   @Override
