@@ -68,7 +68,8 @@ stop_all() {
   exit "$code"
 }
 
-# Prints what a pattern's first group matches in a log, once it is there; polls are counted, not the clock.
+# Prints what a pattern's first group matches in a log, once it is there; polls are counted, not the clock. Gives up as soon as
+# what has been started last has ended.
 await() { # name of the log, seconds, sed pattern with one group
   local poll found
   for ((poll = 0; poll < $2 * 5; poll++)); do
@@ -77,6 +78,7 @@ await() { # name of the log, seconds, sed pattern with one group
       echo "$found"
       return 0
     fi
+    kill -0 -- "-$group" 2>/dev/null || return 1
     sleep 0.2
   done
   return 1
@@ -142,11 +144,14 @@ install_hadoop_servers() {
 
 # Hadoop's MiniDFSCluster, a NameNode and a DataNode in one process; sets $hdfs. Needs install_spark.
 start_hdfs() {
-  local port
+  local port="" try
   install_hadoop_servers
-  start hdfs "${JAVA_HOME:+$JAVA_HOME/bin/}java" -Xmx256m -XX:+UseSerialGC "-Dtest.build.data=$work/hdfs" -cp "$hadoop_servers" \
-    org.apache.hadoop.test.MiniDFSClusterManager -datanodes 1 -format -writeDetails "$work/logs/hdfs.json"
-  port=$(await hdfs.json 120 '"namenode_port":\([0-9]*\)') || fail "no HDFS"
+  for try in 1 2 3 4; do # it gives itself ten seconds to start, which a busy machine may not
+    start hdfs "${JAVA_HOME:+$JAVA_HOME/bin/}java" -Xmx256m -XX:+UseSerialGC "-Dtest.build.data=$work/hdfs-$try" \
+      -cp "$hadoop_servers" org.apache.hadoop.test.MiniDFSClusterManager -datanodes 1 -format -writeDetails "$work/logs/hdfs.json"
+    ! port=$(await hdfs.json 120 '"namenode_port":\([0-9]*\)') || break
+  done
+  [ -n "$port" ] || fail "no HDFS"
   hdfs="hdfs://127.0.0.1:$port"
 }
 
