@@ -20,7 +20,7 @@ import org.metier.train.StrategyConfig.Update;
 import org.metier.train.TrainConfig.Window;
 
 /** Whole runs on real local Spark whose experts are balanced by a bias alone. */
-@Timeout(120)
+@Timeout(300)
 class LossFreeTrainingTest {
   private static final ModelConfig MODEL =
       TrainFixture.model().withRouter(new RouterScoring(Activation.SIGMOID, BiasOn.ACTIVATION));
@@ -36,12 +36,12 @@ class LossFreeTrainingTest {
 
   @Test
   void theBiasIsSavedAndGoesOnToTheSameBits() throws IOException {
-    TrainConfig config = config(Window.ROUND, 6);
+    TrainConfig config = config(Window.ROUND, 4);
     Training.Result straight = train("straight", config, false);
     Training.Result parts = train("parts", config, false);
     Checkpoint.Loaded whole = Checkpoint.read(run("straight"), straight.checkpoint());
-    run("parts").files().delete(run("parts").checkpoint(6), true);
-    Checkpoint.Loaded half = Checkpoint.read(run("parts"), run("parts").checkpoint(4));
+    run("parts").files().delete(run("parts").checkpoint(4), true);
+    Checkpoint.Loaded half = Checkpoint.read(run("parts"), run("parts").checkpoint(2));
     assertThat(half.state().frequencies().bias()).isNotEqualTo(new double[2][4]);
     Training.Result resumed = train("parts", config, true);
     assertThat(parts.trained()).isTrue();
@@ -94,7 +94,6 @@ class LossFreeTrainingTest {
         TrainFixture.spark()
             .read()
             .parquet(run("straight").tables() + "/train_metrics")
-            .orderBy("round")
             .collectAsList();
     assertThat(rows).hasSize(result.history().size());
     for (Row row : rows) {
