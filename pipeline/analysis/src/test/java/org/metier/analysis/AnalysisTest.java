@@ -98,7 +98,7 @@ class AnalysisTest {
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage(
             "sequence_routing lacks the column gate_mass (array<double>);"
-                + " it has sequence, domain, layer, tokens, expert_tokens, score_sum");
+                + " it has sequence, domain, layer, tokens, expert_tokens, score_sum, dropped");
     assertThatThrownBy(() -> tables(routing.withColumn("tokens", routing.col("layer"))))
         .hasMessage("sequence_routing.tokens is int, must be bigint");
   }
@@ -160,6 +160,6 @@ class AnalysisTest {
       counts[e] = expertTokens[e];
       mass[e] = 0.5;
     }
-    return RowFactory.create(999L, domain, 0, tokens, counts, mass, 1.0);
+    return RowFactory.create(999L, domain, 0, tokens, counts, mass, 1.0, new long[counts.length]);
   }
 }
