@@ -102,7 +102,7 @@ class AnalysisTest {
         .hasMessage(
             "sequence_routing lacks the column gate_mass (array<double>);"
                 + " it has sequence, domain, layer, tokens, expert_tokens, score_sum,"
-                + " class_tokens");
+                + " dropped, class_tokens");
     assertThatThrownBy(() -> tables(routing.withColumn("tokens", routing.col("layer"))))
         .hasMessage("sequence_routing.tokens is int, must be bigint");
   }
@@ -176,7 +176,8 @@ class AnalysisTest {
       counts[e] = expertTokens[e];
       mass[e] = 0.5;
     }
-    return RowFactory.create(999L, domain, 0, tokens, counts, mass, 1.0, twice(counts));
+    return RowFactory.create(
+        999L, domain, 0, tokens, counts, mass, 1.0, new long[counts.length], twice(counts));
   }
 
   /** Of two classes, the first of which has all tokens. */
