@@ -34,8 +34,7 @@ final class Details {
     target.write(Vocabulary.TABLE, run, step, vocabulary.rows(), Vocabulary.SCHEMA);
     target.write(
         Vocabulary.SUMMARY_TABLE, run, step, vocabulary.summary(), Vocabulary.SUMMARY_SCHEMA);
-    target.write(
-        Independence.TABLE, run, step, Independence.rows(tables), Independence.SCHEMA);
+    target.write(Independence.TABLE, run, step, Independence.rows(tables), Independence.SCHEMA);
     target.write(
         ExpertClusters.TABLE,
         run,

@@ -70,7 +70,8 @@ class ReportTest {
     assertThat(run.get("expert_ablation")).hasSize(3 * 4 * 3);
     for (String chart : List.of("experts", "information", "loss")) {
       byte[] png = Files.readAllBytes(directory.resolve("report-" + chart + ".png"));
-      assertThat(new String(png, 1, 3, java.nio.charset.StandardCharsets.US_ASCII)).isEqualTo("PNG");
+      assertThat(new String(png, 1, 3, java.nio.charset.StandardCharsets.US_ASCII))
+          .isEqualTo("PNG");
       report(directory, List.of("a"));
       assertThat(Files.readAllBytes(directory.resolve("report-" + chart + ".png"))).isEqualTo(png);
     }

@@ -82,12 +82,12 @@ class TableIdentitiesTest {
     for (Row row : RoutingFlow.rows(random.flow(), tables)) {
       shares.merge(row.getInt(1) + row.getString(3), row.getDouble(5), Double::sum);
       String way = row.getInt(1) + " " + row.getInt(2) + " ";
-      tokens.merge(way + (row.getString(3).equals("all") ? "all" : "parts"), row.getLong(4), Long::sum);
+      tokens.merge(
+          way + (row.getString(3).equals("all") ? "all" : "parts"), row.getLong(4), Long::sum);
     }
     assertThat(shares).hasSize(EXPERTS * 4);
     assertThat(shares.values()).allSatisfy(s -> assertThat(s).isCloseTo(1, within(ROUNDING)));
-    tokens.forEach(
-        (way, n) -> assertThat(tokens.get(way.replace("all", "parts"))).isEqualTo(n));
+    tokens.forEach((way, n) -> assertThat(tokens.get(way.replace("all", "parts"))).isEqualTo(n));
   }
 
   /** The second layer repeats the first: every way leads to the same expert, E times by chance. */
@@ -100,7 +100,8 @@ class TableIdentitiesTest {
     for (Row row : RoutingFlow.rows(log.flow(), log.tables())) {
       assertThat(row.getInt(2)).isEqualTo(row.getInt(1));
       assertThat(row.getDouble(5)).isEqualTo(1);
-      assertThat(row.getDouble(6)).isCloseTo(row.getString(3).equals("all") ? 4 : 2, within(ROUNDING));
+      assertThat(row.getDouble(6))
+          .isCloseTo(row.getString(3).equals("all") ? 4 : 2, within(ROUNDING));
     }
   }
 
@@ -178,9 +179,7 @@ class TableIdentitiesTest {
     // Two sequences of 4 tokens, k = 2: 8 and 4 of 8 choices in common.
     List<Row> overlap = List.of(RowFactory.create(100L, 0, 2, 8L, 2L, 12L, 80L));
     List<Row> choices =
-        List.of(
-            RowFactory.create(100L, 0, "a", 0, 8L),
-            RowFactory.create(100L, 0, "b", 1, 8L));
+        List.of(RowFactory.create(100L, 0, "a", 0, 8L), RowFactory.create(100L, 0, "b", 1, 8L));
     Row row = Saturation.rows(overlap, choices, 4).get(0);
     assertThat(row.getDouble(4)).isEqualTo(0.75);
     assertThat(row.getDouble(7)).isEqualTo(0.5);
@@ -201,10 +200,13 @@ class TableIdentitiesTest {
     }
     LayerSummary summary = log.tables().layerSummary().get(0);
     assertThat(summary.tokenClassInformation()).isCloseTo(1, within(ROUNDING));
-    assertThat(summary.mutualInformation()).isGreaterThan(0.15).isGreaterThan(summary.permutationQ99());
+    assertThat(summary.mutualInformation())
+        .isGreaterThan(0.15)
+        .isGreaterThan(summary.permutationQ99());
     assertThat(summary.domainGivenClass()).isZero();
     for (ExpertTokenClass row : log.tables().expertTokenClass()) {
-      assertThat(row.share()).isEqualTo(row.tokenClass().equals("word") == (row.expert() == 0) ? 1 : 0);
+      assertThat(row.share())
+          .isEqualTo(row.tokenClass().equals("word") == (row.expert() == 0) ? 1 : 0);
       assertThat(row.ciLow()).isEqualTo(row.share());
     }
   }
@@ -231,7 +233,8 @@ class TableIdentitiesTest {
       // (E−1)(C−1) = 5 degrees of freedom over 5,760 choices: 2 n ln2 I is about χ²(5), below 21
       // in 999 of 1,000 draws
       assertThat(layer.tokenClassCorrected()).isBetween(-0.001, 0.0027);
-      assertThat(layer.domainGivenClassCorrected()).isLessThan(2 * layer.domainGivenClassPermutationQ99());
+      assertThat(layer.domainGivenClassCorrected())
+          .isLessThan(2 * layer.domainGivenClassPermutationQ99());
     }
   }
 

@@ -9,7 +9,9 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.types.StructType;
 
-/** A routing log written token by token, from which every input of the analysis is counted naively. */
+/**
+ * A routing log written token by token, from which every input of the analysis is counted naively.
+ */
 final class TokenLog {
   static final List<String> CLASSES = List.of("word", "number");
 
@@ -36,13 +38,15 @@ final class TokenLog {
     TreeMap<String, long[]> segments = new TreeMap<>();
     for (Token token : tokens) {
       byDomain.merge(token.domain, 1L, Long::sum);
-      segments.computeIfAbsent(token.domain + " " + token.sequence, s -> new long[] {token.sequence, 0})[
-          1]++;
+      segments
+          .computeIfAbsent(
+              token.domain + " " + token.sequence, s -> new long[] {token.sequence, 0})[1]++;
     }
     segments.forEach(
         (key, s) ->
             losses.add(
-                RowFactory.create(s[0], key.substring(0, key.indexOf(' ')), s[1], 1.0 * s[1], s[1])));
+                RowFactory.create(
+                    s[0], key.substring(0, key.indexOf(' ')), s[1], 1.0 * s[1], s[1])));
     List<Row> counts = new ArrayList<>();
     byDomain.forEach((domain, n) -> counts.add(RowFactory.create(domain, 1, n)));
     return new Analysis(SparkForTests.SPARK, new AnalyzeConfig(100_000, 20, 20, 7))
@@ -77,7 +81,14 @@ final class TokenLog {
         Token first = segment.get(0);
         rows.add(
             RowFactory.create(
-                first.sequence, first.domain, l, (long) segment.size(), counts, mass, 1.0, classes));
+                first.sequence,
+                first.domain,
+                l,
+                (long) segment.size(),
+                counts,
+                mass,
+                1.0,
+                classes));
       }
     }
     return rows;

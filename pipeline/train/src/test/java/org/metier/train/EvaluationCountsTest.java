@@ -39,7 +39,8 @@ class EvaluationCountsTest {
   static void trainAndTrace() throws IOException {
     data = TrainFixture.prepared(directory);
     config = TrainFixture.train(data, 2, 2, 4, Window.ROUND);
-    RunDirectory run = new RunDirectory(directory + "/run", new org.apache.hadoop.conf.Configuration());
+    RunDirectory run =
+        new RunDirectory(directory + "/run", new org.apache.hadoop.conf.Configuration());
     new Training(
             TrainFixture.spark(),
             "counts",
@@ -241,8 +242,7 @@ class EvaluationCountsTest {
     blocks.put(Block.VALUE, values);
     return new Checkpoint.Loaded(
         last.header(),
-        new TrainState(
-            s.round(), s.step(), s.position(), s.momentSteps(), blocks, s.frequencies()),
+        new TrainState(s.round(), s.step(), s.position(), s.momentSteps(), blocks, s.frequencies()),
         last.history());
   }
 
@@ -275,7 +275,8 @@ class EvaluationCountsTest {
     for (Row row : trace) {
       for (int kind = 0; kind < 3; kind++) {
         String key =
-            "%d %s %d %d".formatted(row.getInt(7), kinds[kind], experts(row)[0], row.getInt(3 + kind));
+            "%d %s %d %d"
+                .formatted(row.getInt(7), kinds[kind], experts(row)[0], row.getInt(3 + kind));
         counts.merge(key, 1L, Long::sum);
       }
     }
@@ -294,7 +295,8 @@ class EvaluationCountsTest {
               row.getLong(0) + " " + row.getInt(1) + " " + (row.getInt(7) + 1), new int[0]);
       for (int from : experts(row)) {
         for (int to : next) {
-          counts.merge(row.getInt(7) + " " + from + " " + to + " " + row.getString(2), 1L, Long::sum);
+          counts.merge(
+              row.getInt(7) + " " + from + " " + to + " " + row.getString(2), 1L, Long::sum);
         }
       }
     }
