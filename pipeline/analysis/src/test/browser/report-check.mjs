@@ -39,7 +39,7 @@ try {
   for (const section of ["experts", "information", "control", "ablation", "losses", "training", "saturation"]) {
     check(await page.$eval("#" + section, node => !node.hidden), `the section ${section} is not shown`);
   }
-  for (const chart of ["heat", "informationchart", "controlchart", "ablationchart", "losschart", "curve", "balance", "saturationchart", "flowchart", "map"]) {
+  for (const chart of ["heat", "informationchart", "controlchart", "ablationchart", "losschart", "curve", "balance", "saturationchart"]) {
     const paths = await page.$$eval(`#${chart} svg path, #${chart} svg rect`, nodes => nodes.length);
     check(paths > 3, `the chart ${chart} is empty`);
   }
@@ -62,6 +62,12 @@ try {
     check(shown.words.startsWith(`layer ${layer} of`), `a screen reader hears ${shown.words}`);
     check(shown.chart.includes(`of layer ${layer};`), `the heat map is ${shown.chart}`);
     check(shown.cards > 0, `layer ${layer} has no expert cards`);
+    // the last layer has none after it
+    const ways = await page.$$eval("#flowchart svg path", nodes => nodes.length);
+    check(layer === layers - 1 || ways > 3, `there are no ways from layer ${layer}`);
+    const missing = await page.$$eval(".missing", nodes => nodes.map(node => node.textContent).join(" "));
+    const mapped = await page.$$eval("#map svg path", nodes => nodes.length);
+    check(missing.includes("router_map") || mapped > 3, `the routers of layer ${layer} are on no map`);
     await page.keyboard.press("ArrowRight");
   }
   await page.focus("#share");

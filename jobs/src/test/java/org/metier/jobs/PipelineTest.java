@@ -374,6 +374,63 @@ class PipelineTest {
         "SELECT * FROM nowhere");
   }
 
+  /** On the real tables; what is printed has four digits. */
+  @Test
+  void everyReadyQueryGivesTheRowsThatDuckDbGives() throws IOException, SQLException {
+    try (Connection duckDb = DriverManager.getConnection("jdbc:duckdb:");
+        var statement = duckDb.createStatement();
+        var tables = Files.list(shared.resolve("run/tables"));
+        var queries = Files.list(Path.of("../conf/sql"))) {
+      for (Path table : tables.filter(t -> !t.getFileName().toString().startsWith(".")).toList()) {
+        statement.execute(
+            "CREATE VIEW %s AS SELECT * FROM read_parquet('%s/**/*.parquet', hive_partitioning=true)"
+                .formatted(table.getFileName(), table));
+      }
+      for (Path query : queries.sorted().toList()) {
+        out.reset();
+        String[] options = {"--run", shared.resolve("run").toString(), "--query", query.toString()};
+        assertThat(run(own, "sql", options)).as("%s: %s", query, err()).isZero();
+        List<String> printed = out().lines().skip(2).toList();
+        int row = 0;
+        try (ResultSet rows = statement.executeQuery(Files.readString(query))) {
+          while (rows.next()) {
+            assertSameRow(printed.get(row), rows, query + ", row " + row++);
+          }
+        }
+        assertThat(printed).as(query.toString()).hasSize(row);
+      }
+    }
+  }
+
+  private static void assertSameRow(String printed, ResultSet row, String where)
+      throws SQLException {
+    String[] cells = printed.substring(2, printed.length() - 2).split(" \\| ", -1);
+    for (int c = 1; c <= row.getMetaData().getColumnCount(); c++) {
+      if (row.getObject(c) instanceof Double number && Double.isFinite(number)) {
+        assertThat(Double.parseDouble(cells[c - 1])).as(where).isCloseTo(number, within(5.1e-5));
+      } else if (row.getObject(c) instanceof Number number && !(number instanceof Double)) {
+        assertThat(cells[c - 1]).as(where).isEqualTo(number.toString());
+      }
+    }
+  }
+
+  @Test
+  void tablesCanBeRegisteredInACatalog() {
+    String[] register = {
+      "--run",
+      shared.resolve("run").toString(),
+      "--register",
+      "metier_test",
+      "--spark.conf.spark.sql.warehouse.dir=" + own.resolve("warehouse"),
+      "SELECT run, COUNT(*) AS layers FROM metier_test.layer_summary GROUP BY run"
+    };
+    assertThat(run(own, "sql", register)).as(err()).isZero();
+    assertThat(out())
+        .contains("CREATE DATABASE IF NOT EXISTS metier_test")
+        .contains("CREATE TABLE IF NOT EXISTS metier_test.layer_summary USING PARQUET LOCATION")
+        .contains("| t | 2 |");
+  }
+
   @Test
   void theEstimateCountsWhatTheModelHas() {
     assertThat(run(own, "estimate")).as(err()).isZero();
