@@ -8,6 +8,7 @@ cache=${METIER_E2E_CACHE:-$home/target/e2e}
 spark_version=$(sed -n 's|.*<spark.version>\(.*\)</spark.version>.*|\1|p' "$home/pom.xml")
 hadoop_version=$(sed -n 's|.*<hadoop.version>\(.*\)</hadoop.version>.*|\1|p' "$home/pom.xml")
 work=$(mktemp -d "${TMPDIR:-/tmp}/metier e2e.XXXXXX")
+plain=$(mktemp -d "${TMPDIR:-/tmp}/metier-hadoop.XXXXXX") # Hadoop's servers take no directory with a space in its name
 groups=() # process groups that we lead
 trap 'stop_all' EXIT
 trap 'exit 130' INT
@@ -52,7 +53,7 @@ stop_strays() {
   local process
   for process in /proc/[0-9]*; do
     if [ "${process#/proc/}" -ne $$ ] && [ "${process#/proc/}" -ne "$BASHPID" ] &&
-      cat "$process/cmdline" "$process/environ" 2>/dev/null | grep -qzF -- "$work"; then
+      cat "$process/cmdline" "$process/environ" 2>/dev/null | grep -qzF -e "$work" -e "$plain"; then
       kill -KILL "${process#/proc/}" 2>/dev/null || true
     fi
   done
@@ -64,7 +65,7 @@ stop_all() {
     stop_group "${groups[i]}"
   done
   stop_strays
-  rm -rf "$work" 2>/dev/null || { sleep 2 && rm -rf "$work"; }
+  rm -rf "$work" "$plain" 2>/dev/null || { sleep 2 && rm -rf "$work" "$plain"; }
   exit "$code"
 }
 
@@ -147,7 +148,7 @@ start_hdfs() {
   local port="" try
   install_hadoop_servers
   for try in 1 2 3 4; do # it gives itself ten seconds to start, which a busy machine may not
-    start hdfs "${JAVA_HOME:+$JAVA_HOME/bin/}java" -Xmx256m -XX:+UseSerialGC "-Dtest.build.data=$work/hdfs-$try" \
+    start hdfs "${JAVA_HOME:+$JAVA_HOME/bin/}java" -Xmx256m -XX:+UseSerialGC "-Dtest.build.data=$plain/hdfs-$try" \
       -cp "$hadoop_servers" org.apache.hadoop.test.MiniDFSClusterManager -datanodes 1 -format -writeDetails "$work/logs/hdfs.json"
     ! port=$(await hdfs.json 120 '"namenode_port":\([0-9]*\)') || break
   done
@@ -158,15 +159,18 @@ start_hdfs() {
 # Hadoop's MiniYARNCluster in one process, its containers in processes of their own; sets HADOOP_CONF_DIR. Needs start_hdfs.
 start_yarn() {
   # Guice makes classes in java.lang's class loader
-  start yarn "${JAVA_HOME:+$JAVA_HOME/bin/}java" -Xmx512m -XX:+UseSerialGC --add-opens=java.base/java.lang=ALL-UNNAMED \
-    -cp "$hadoop_servers" "$home/.ci/lib/YarnCluster.java" "$hdfs" "$work/hadoop-conf"
+  start yarn bash -c 'cd "$0" && exec "$@"' "$plain" "${JAVA_HOME:+$JAVA_HOME/bin/}java" -Xmx512m -XX:+UseSerialGC --add-opens=java.base/java.lang=ALL-UNNAMED \
+    -cp "$hadoop_servers" "$home/.ci/lib/YarnCluster.java" "$hdfs" "$plain/conf"
   await yarn 180 '\(YARN is up\)' >/dev/null || fail "no YARN"
-  export HADOOP_CONF_DIR="$work/hadoop-conf"
+  export HADOOP_CONF_DIR="$plain/conf"
 }
 
-# Hadoop's file system shell, out of Spark's own jars.
+# Hadoop's file system shell, out of Spark's own jars; it insists on site files.
 hadoop_fs() {
-  "${JAVA_HOME:+$JAVA_HOME/bin/}java" -XX:TieredStopAtLevel=1 -cp "$SPARK_HOME/jars/*" org.apache.hadoop.fs.FsShell "$@" 2>/dev/null
+  mkdir -p "$plain/client"
+  tee "$plain/client/core-site.xml" "$plain/client/hdfs-site.xml" <<<'<configuration/>' >/dev/null
+  "${JAVA_HOME:+$JAVA_HOME/bin/}java" -XX:TieredStopAtLevel=1 -cp "$plain/client:$SPARK_HOME/jars/*" \
+    org.apache.hadoop.fs.FsShell "$@" >>"$work/logs/hadoop-fs" 2>&1
 }
 
 # The code block of a document that the line "<!-- run: NAME -->" precedes.
