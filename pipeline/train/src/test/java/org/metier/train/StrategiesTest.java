@@ -126,7 +126,8 @@ class StrategiesTest {
         b.mutualInformation(),
         b.shinka(),
         b.latency(),
-        b.jitter());
+        b.jitter(),
+        b.windowSequences());
   }
 
   /** Of a local window each worker moves its own; the round's is their mean. */
