@@ -35,8 +35,6 @@ class BalanceKeysTest {
         "train.balance.lossFree.rate=0 | train.balance.lossFree.rate must be positive, is 0.0",
         "train.balance.shinka.threshold=-1 |"
             + " train.balance.shinka.threshold must not be negative, is -1.0",
-        "train.balance.strategy=latency | train.balance.strategy latency needs latency.latencies, one"
-            + " number per expert",
         "train.balance.latency.latencies=[1, -2] |"
             + " train.balance.latency.latencies must be positive, one is -2.0",
         "train.balance.latency.latencies=[a] |"

@@ -52,6 +52,13 @@ public final class ExpertLatencies {
     }
   }
 
+  /** The config with measured latencies, where its strategy asks for some and it names none. */
+  static TrainConfig completed(EngineConfig engine, ModelConfig model, TrainConfig train) {
+    return StrategyConfig.needsLatencies(train.balance())
+        ? train.withLatencies(Arrays.stream(measure(engine, model, train)).boxed().toList())
+        : train;
+  }
+
   /** A lone expert with tokens of random numbers. */
   private static final class Expert {
     private final Kernels kernels;

@@ -83,7 +83,7 @@ public final class StepBenchmark {
   public StepBenchmark(EngineConfig engine, ModelConfig model, TrainConfig config) {
     this.engine = engine;
     this.model = model;
-    this.config = config;
+    this.config = ExpertLatencies.completed(engine, model, config);
   }
 
   /**

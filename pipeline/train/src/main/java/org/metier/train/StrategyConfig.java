@@ -87,7 +87,7 @@ public final class StrategyConfig {
   /**
    * Of {@code latency}.
    *
-   * @param latencies of each expert, in any unit
+   * @param latencies of each expert, in any unit; empty: they are measured when the run starts
    * @param deviation σ of the noise in the load, in logits; 0 is 1/E
    */
   public record Latency(List<Double> latencies, double deviation) implements Serializable {
@@ -116,14 +116,16 @@ public final class StrategyConfig {
         b.strategy() != Kind.NONE || b.also().isEmpty(),
         "balance.also goes with a strategy, but strategy is none");
     require(
-        !kinds.contains(Kind.LATENCY) || !b.latency().latencies().isEmpty(),
-        "balance.strategy latency needs latency.latencies, one number per expert");
-    require(
         !kinds.contains(Kind.LOSS_FREE)
             || b.lossFree().update() == Update.STEP
             || (isRound(b.window()) && isRound(b.windowOf(Integer.MAX_VALUE))),
         "balance.lossFree.update = round takes a round's counts: set window = round, is %s",
         TrainConfig.word(b.window()));
+  }
+
+  /** True if the latency of each expert is wanted and not yet known. */
+  static boolean needsLatencies(Balance b) {
+    return kinds(b).contains(Kind.LATENCY) && b.latency().latencies().isEmpty();
   }
 
   private static boolean isRound(Window window) {
@@ -138,7 +140,7 @@ public final class StrategyConfig {
   public static void checkFit(Balance b, ModelConfig model) {
     int latencies = b.latency().latencies().size();
     require(
-        !kinds(b).contains(Kind.LATENCY) || latencies == model.numExperts(),
+        !kinds(b).contains(Kind.LATENCY) || latencies == 0 || latencies == model.numExperts(),
         "train.balance.latency.latencies has %d entries, model.numExperts is %d",
         latencies,
         model.numExperts());

@@ -276,6 +276,30 @@ public record TrainConfig(
           1);
     }
 
+    /** The same with a latency for each expert. */
+    Balance withLatencies(List<Double> latencies) {
+      return new Balance(
+          window,
+          coefficient,
+          layers,
+          recentBatches,
+          accumulation,
+          shuffled,
+          microBatchShare,
+          switchRound,
+          switchWindow,
+          zLoss,
+          strategy,
+          also,
+          normalization,
+          lossFree,
+          mutualInformation,
+          shinka,
+          new StrategyConfig.Latency(latencies, latency.deviation()),
+          jitter,
+          windowSequences);
+    }
+
     /** True if any round has this window. */
     boolean everIs(Window wanted) {
       return window == wanted || (switchRound > 0 && switchWindow == wanted);
@@ -329,6 +353,30 @@ public record TrainConfig(
         sliceMegabytes >= 1 && sliceMegabytes <= 64,
         "sliceMegabytes must lie between 1 and 64, is %s",
         sliceMegabytes);
+  }
+
+  /** The same with a latency for each expert. */
+  TrainConfig withLatencies(List<Double> latencies) {
+    return new TrainConfig(
+        data,
+        workerData,
+        workers,
+        threadsPerWorker,
+        localSteps,
+        batchSequences,
+        accumulationSteps,
+        rounds,
+        checkpointEvery,
+        keepCheckpoints,
+        sliceMegabytes,
+        exchangeTimeoutSeconds,
+        seed,
+        optimizer,
+        balance.withLatencies(latencies),
+        averaging,
+        validateEvery,
+        validationSequences,
+        earlyStop);
   }
 
   /** W·A·B, sequences of one optimiser step of all workers. */

@@ -4,8 +4,10 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.stream.Collectors;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FSError;
 import org.apache.hadoop.fs.Path;
@@ -86,6 +88,9 @@ public final class Training {
    * @throws RunStorageException if the run's directory cannot be written; what was committed stays
    */
   public Result run(boolean resume) throws IOException {
+    if (StrategyConfig.needsLatencies(config.balance())) {
+      return new Training(spark, runId, run, engine, model, withLatencies(), listener).run(resume);
+    }
     Configuration hadoop = spark.sparkContext().hadoopConfiguration();
     Path split = new Path(config.data(), "train");
     ShardManifest manifest = ShardManifest.read(split, hadoop);
@@ -121,6 +126,25 @@ public final class Training {
     }
     stop(state, history).ifPresent(listener::notice);
     return new Result(run.checkpoint(state.round()), true, history.rounds());
+  }
+
+  /** The config with the latencies that the run has begun with; a run that begins measures them. */
+  private TrainConfig withLatencies() throws IOException {
+    Optional<Path> newest = run.newestCheckpoint();
+    if (newest.isPresent()) {
+      TrainConfig begun = Checkpoint.read(run, newest.get()).header().train();
+      if (!begun.balance().latency().latencies().isEmpty()) {
+        return config.withLatencies(begun.balance().latency().latencies());
+      }
+    }
+    TrainConfig measured = ExpertLatencies.completed(engine, model, config);
+    String latencies =
+        measured.balance().latency().latencies().stream()
+            .map(latency -> String.format(Locale.ROOT, "%.3f", latency))
+            .collect(Collectors.joining(", "));
+    listener.notice(
+        "latency of each expert as measured, mean 1; every checkpoint keeps it: " + latencies);
+    return measured;
   }
 
   /** A warning if the router may choose nothing but null experts for a token. */
