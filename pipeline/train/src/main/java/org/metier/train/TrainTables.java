@@ -82,7 +82,11 @@ public final class TrainTables {
 
   /** Columns of each table, without the partition's {@code run}. */
   public static Map<String, StructType> schemas() {
-    return Map.of("train_metrics", METRICS, "train_expert_load", LOAD, "validation", VALIDATION);
+    return Map.of(
+        "train_metrics", METRICS,
+        "train_expert_load", LOAD,
+        "train_experts_per_token", EXPERTS_PER_TOKEN,
+        "validation", VALIDATION);
   }
 
   private final SparkSession spark;
