@@ -136,7 +136,7 @@ start_standalone() { # workers, cores of each, memory of each
 install_hadoop_servers() {
   local jars="$cache/hadoop-$hadoop_version" artifact
   for artifact in org.apache.hadoop:hadoop-client-minicluster:"$hadoop_version" junit:junit:4.13.2 \
-    org.bouncycastle:bcprov-jdk15on:1.70 org.bouncycastle:bcpkix-jdk15on:1.70; do
+    org.bouncycastle:bcprov-jdk15on:1.70 org.bouncycastle:bcpkix-jdk15on:1.70 org.bouncycastle:bcutil-jdk15on:1.70; do
     [ -n "$(find "$jars" -name "$(cut -d: -f2 <<<"$artifact")-*.jar" 2>/dev/null)" ] ||
       (cd "$home" && mvn -q -B -N dependency:copy -Dartifact="$artifact" -DoutputDirectory="$jars")
   done
