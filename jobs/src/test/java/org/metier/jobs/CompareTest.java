@@ -41,6 +41,9 @@ class CompareTest {
     "--train.rounds=3",
     "--analyze.maxSequences=50",
     "--analyze.bootstraps=50",
+    "--analyze.permutations=20",
+    "--analyze.saturation.maxSequences=0",
+    "--analyze.ablation.maxSequences=0",
     "--spark.master=local[2]",
     "--spark.conf.spark.ui.enabled=false",
     "--spark.conf.spark.sql.shuffle.partitions=2"

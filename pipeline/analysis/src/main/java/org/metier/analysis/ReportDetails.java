@@ -75,7 +75,13 @@ record ReportDetails(Map<String, List<Row>> rows) {
   }
 
   private static ObjectNode card(ObjectNode experts, int layer, int expert) {
-    return experts.withObject("/" + layer + "/" + expert);
+    return child(child(experts, layer), expert);
+  }
+
+  /** Not by a path: Jackson would take a number in it for an array's index. */
+  private static ObjectNode child(ObjectNode parent, int number) {
+    String name = String.valueOf(number);
+    return parent.get(name) instanceof ObjectNode child ? child : parent.putObject(name);
   }
 
   /** Those whom an expert meets most beyond what loads explain: [expert, probability, lift]. */

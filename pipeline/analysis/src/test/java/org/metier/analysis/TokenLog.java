@@ -88,6 +88,7 @@ final class TokenLog {
                 counts,
                 mass,
                 1.0,
+                zeros(numExperts),
                 classes));
       }
     }

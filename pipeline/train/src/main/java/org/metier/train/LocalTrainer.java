@@ -70,7 +70,7 @@ final class LocalTrainer {
     this.correction = correction;
     ModelConfig m = model.config();
     this.balancing = balancing;
-    TrainConfig.Optimizer o = config.optimizer();
+    OptimizerConfig o = config.optimizer();
     this.optimizer = new AdamW(o.beta1(), o.beta2(), o.epsilon(), o.weightDecay(), o.clipNorm());
     this.decay = DecayRange.of(model.parameters().layout(), o::decays);
     this.schedule = config.schedule();

@@ -307,7 +307,7 @@ class EvaluationCountsTest {
   private static TreeMap<String, Long> classCounts(Evaluation evaluation) {
     TreeMap<String, Long> counts = new TreeMap<>();
     for (Row row : evaluation.sequenceRouting().collectAsList()) {
-      List<Long> classTokens = row.getList(7);
+      List<Long> classTokens = row.getList(row.fieldIndex("class_tokens"));
       for (int i = 0; i < classTokens.size(); i++) {
         if (classTokens.get(i) > 0) {
           String name = evaluation.tokenClasses().get(i / 4);

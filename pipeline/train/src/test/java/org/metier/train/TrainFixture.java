@@ -24,7 +24,6 @@ import org.metier.train.TrainConfig.Accumulation;
 import org.metier.train.TrainConfig.Balance;
 import org.metier.train.TrainConfig.LayerReduction;
 import org.metier.train.TrainConfig.Moments;
-import org.metier.train.TrainConfig.Optimizer;
 import org.metier.train.TrainConfig.Schedule;
 import org.metier.train.TrainConfig.Window;
 
@@ -152,8 +151,8 @@ final class TrainFixture {
   }
 
   /** Cosine after four steps of warm-up; all but norms decay. */
-  static Optimizer optimizer(double learningRate, double clipNorm, Moments moments) {
-    return new Optimizer(
+  static OptimizerConfig optimizer(double learningRate, double clipNorm, Moments moments) {
+    return new OptimizerConfig(
         learningRate,
         4,
         0.1,
@@ -174,7 +173,7 @@ final class TrainFixture {
   }
 
   /** The same run under another optimiser. */
-  static TrainConfig with(TrainConfig c, Optimizer optimizer) {
+  static TrainConfig with(TrainConfig c, OptimizerConfig optimizer) {
     return with(
         c,
         c.rounds(),
@@ -201,7 +200,7 @@ final class TrainFixture {
       int rounds,
       int checkpointEvery,
       int keepCheckpoints,
-      Optimizer optimizer,
+      OptimizerConfig optimizer,
       int validateEvery,
       EarlyStop earlyStop) {
     return new TrainConfig(

@@ -20,7 +20,6 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.metier.prep.shard.ShardManifest;
-import org.metier.train.TrainConfig.Optimizer;
 import org.metier.train.TrainConfig.Window;
 
 /** Validations while a run goes on, what they decide, and that they decide nothing else. */
@@ -228,9 +227,9 @@ class ValidationTest {
   @Test
   void theBestCheckpointOutlivesRotation() throws IOException {
     TrainConfig base = TrainFixture.train(data, 1, 4, 8, Window.ROUND);
-    Optimizer o = base.optimizer();
-    Optimizer rise =
-        new Optimizer(
+    OptimizerConfig o = base.optimizer();
+    OptimizerConfig rise =
+        new OptimizerConfig(
             1.0,
             32,
             1,
