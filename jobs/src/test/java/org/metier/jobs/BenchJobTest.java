@@ -136,7 +136,7 @@ class BenchJobTest {
         .isEqualToNormalizingNewlines(
             "metier: --model: 'huge' is no preset in "
                 + Path.of("..", "conf", "model")
-                + ", which has medium, small, tiny\n");
+                + ", which has medium, nano, small, tiny\n");
   }
 
   @Test
