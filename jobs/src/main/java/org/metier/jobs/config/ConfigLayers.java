@@ -153,8 +153,10 @@ public final class ConfigLayers {
       throw new InvalidConfigException(
           file + (Files.exists(file) ? ": not a file" : ": no such file"));
     }
+    // a name without a directory has no siblings, as the library sees it, and so no includes
+    Path named = file.getParent() == null ? Path.of(".").resolve(file) : file;
     return ConfigFactory.parseFile(
-        file.toFile(), ConfigParseOptions.defaults().setIncluder(new StrictIncluder(file)));
+        named.toFile(), ConfigParseOptions.defaults().setIncluder(new StrictIncluder(file)));
   }
 
   /**
