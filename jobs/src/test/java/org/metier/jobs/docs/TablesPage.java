@@ -28,14 +28,42 @@ import org.metier.train.TrainTables;
 final class TablesPage {
   private static final Pattern PARAM =
       Pattern.compile("(?s)@param (\\w+) (.*?)(?=\\n \\* @|\\n \\*/)");
+  private static final Pattern ITEM =
+      Pattern.compile("(?s)<li>(.*?)(?=\\n \\* +<li>|\\n \\* </ul>)");
+  private static final Pattern NAMES =
+      Pattern.compile(
+          "(?s)((?:\\{@code \\w+},?\\s+(?:\\* +)?)*\\{@code \\w+}): (.*?)(?=; \\{@code \\w+}: |$)");
+  private static final Pattern NAME = Pattern.compile("\\{@code (\\w+)}");
   private static final Pattern JAVADOC = Pattern.compile("(?s)/\\*\\*(?:(?!\\*/).)*\\*/\\s*public");
 
   /** Columns that mean the same in every table, so that few records document them. */
   private static final Map<String, String> KEYS =
-      Map.of(
-          "layer", "from 0",
-          "expert", "from 0",
-          "domain", "as the corpus names it");
+      Map.ofEntries(
+          Map.entry("layer", "from 0"),
+          Map.entry("expert", "from 0"),
+          Map.entry("expert_a", "from 0"),
+          Map.entry("expert_b", "from 0"),
+          Map.entry("next_expert", "of the next layer, from 0"),
+          Map.entry("domain", "as the corpus names it"),
+          Map.entry(
+              "token_class",
+              "of the routed token: word, word_part, number, bracket, punctuation, whitespace, not_ascii, mixed, separator"),
+          Map.entry("factor", "domain or token_class"),
+          Map.entry("choices", "N, choices of the layer"),
+          Map.entry("chi_square", "of the table factor × expert"),
+          Map.entry("degrees_of_freedom", "of that test"),
+          Map.entry("p_value", "takes choices as independent: far too small"),
+          Map.entry(
+              "cramers_v", "size of the effect: 0 = independent, 1 = one determines the other"),
+          Map.entry("x", "first principal component"),
+          Map.entry("y", "second"),
+          Map.entry("explained", "part of the variance that both hold"),
+          Map.entry(
+              "random_change", "of the loss with as many experts kept that were drawn at random"),
+          Map.entry("kind", "input, target or predicted: which token of a position counts"),
+          Map.entry("token", "its id; -1 for all that are not listed"),
+          Map.entry("text", "of the token"),
+          Map.entry("tokens", "held-out tokens"));
 
   private TablesPage() {}
 
@@ -142,8 +170,23 @@ final class TablesPage {
       while (param.find()) {
         meanings.put(param.group(1), plain(param.group(2)));
       }
+      Matcher item = ITEM.matcher(javadoc.group());
+      while (item.find()) {
+        addListed(meanings, item.group(1));
+      }
     }
     return meanings;
+  }
+
+  /** {@code a}, {@code b}: what they mean; {@code c}: what that means. */
+  private static void addListed(Map<String, String> meanings, String item) {
+    Matcher listed = NAMES.matcher(item);
+    while (listed.find()) {
+      Matcher name = NAME.matcher(listed.group(1));
+      while (name.find()) {
+        meanings.put(camelCase(name.group(1)), plain(listed.group(2)));
+      }
+    }
   }
 
   /** The Javadoc's first paragraph. */
