@@ -67,7 +67,7 @@
     const all = cells.flatMap(cell => of(cell, key));
     const span = Math.max(...all) - Math.min(...all) || Math.max(...all);
     // Losses differ in the third digit: their bars would all look alike from 0.
-    const floor = key === "loss" ? Math.max(0, Math.min(...all) - 0.35 * span) : 0;
+    const floor = key === "loss" ? Math.max(0, Math.floor(20 * (Math.min(...all) - 0.35 * span)) / 20) : 0;
     draw(id, label, tall(1), {
       tooltip: {
         trigger: "axis", axisPointer: { type: "shadow" },
