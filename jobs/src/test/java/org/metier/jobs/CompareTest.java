@@ -122,7 +122,7 @@ class CompareTest {
   void aMatrixThatIsWrongIsRefusedBeforeAnyCellIsTrained() {
     assertRefused("two cells of the matrix are called 'a'", variants("a", "", "a", ""));
     assertRefused("a cell of the matrix has no name", variants("", "", "b", ""));
-    assertRefused("compare.axes: a cell of the matrix has no name", "[]");
+    assertRefused("compare.axes: nothing to compare; conf/compare has matrices", "[]");
     assertRefused(
         "cell b: command line: train.balance.window: expected one of",
         variants("a", "", "b", "train.balance.window=best"));

@@ -77,6 +77,10 @@ public record CompareConfig(
    *     none of them
    */
   public List<Cell> cells() {
+    if (axes.isEmpty()) {
+      throw new InvalidConfigException(
+          "compare.axes: nothing to compare; conf/compare has matrices");
+    }
     List<Cell> cells = List.of(new Cell("", List.of()));
     for (Axis axis : axes) {
       List<Cell> longer = new ArrayList<>();
