@@ -2,8 +2,6 @@ package org.metier.analysis;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import java.math.BigDecimal;
-import java.math.MathContext;
 import java.util.List;
 import java.util.Locale;
 import org.apache.hadoop.fs.Path;
@@ -11,8 +9,6 @@ import org.apache.spark.sql.SparkSession;
 
 /** A comparison as one {@link HtmlPage}: bars with every seed's dot, curves, domains, numbers. */
 public final class ComparisonPage {
-  private static final MathContext DIGITS = new MathContext(6);
-
   private ComparisonPage() {}
 
   /**
@@ -84,17 +80,17 @@ public final class ComparisonPage {
 
   private static void put(ObjectNode json, ComparedRun run, List<String> domains) {
     json.put("seed", run.seed());
-    json.put("loss", rounded(run.loss()));
-    json.put("information", rounded(run.mutualInformation()));
-    json.put("frequency", rounded(run.highestDomainFrequency()));
-    json.put("score", rounded(run.scoreSum()));
-    json.put("microBatch", rounded(run.maxVioMicroBatch()));
-    json.put("batch", rounded(run.maxVioBatch()));
-    json.put("heldOut", rounded(run.maxVioHeldOut()));
+    json.put("loss", ReportData.rounded(run.loss()));
+    json.put("information", ReportData.rounded(run.mutualInformation()));
+    json.put("frequency", ReportData.rounded(run.highestDomainFrequency()));
+    json.put("score", ReportData.rounded(run.scoreSum()));
+    json.put("microBatch", ReportData.rounded(run.maxVioMicroBatch()));
+    json.put("batch", ReportData.rounded(run.maxVioBatch()));
+    json.put("heldOut", ReportData.rounded(run.maxVioHeldOut()));
     json.put("dead", run.deadExperts());
-    json.put("milliseconds", rounded(1e3 * run.training().secondsPerStep()));
+    json.put("milliseconds", ReportData.rounded(1e3 * run.training().secondsPerStep()));
     ArrayNode losses = json.putArray("domains");
-    domains.forEach(domain -> losses.add(rounded(run.loss(domain))));
+    domains.forEach(domain -> losses.add(ReportData.rounded(run.loss(domain))));
     put(json.putArray("steps"), run.training().step());
     put(json.putArray("curve"), run.training().loss());
     put(json.putArray("violation"), run.training().maxVioBatch());
@@ -102,12 +98,7 @@ public final class ComparisonPage {
 
   private static void put(ArrayNode array, double[] values) {
     for (double value : values) {
-      array.add(rounded(value));
+      array.add(ReportData.rounded(value));
     }
-  }
-
-  /** JSON knows neither NaN nor infinity: such a number is left empty. */
-  private static BigDecimal rounded(double value) {
-    return Double.isFinite(value) ? new BigDecimal(value).round(DIGITS) : null;
   }
 }

@@ -1,5 +1,7 @@
 package org.metier.analysis;
 
+import java.util.Arrays;
+
 /**
  * Mutual information between domain and expert choice, in bits, from a table of counts n [D][E].
  *
@@ -19,26 +21,11 @@ final class MutualInformation {
    * @param counts [D][E]
    */
   static double bits(long[][] counts) {
-    long[] perExpert = new long[counts[0].length];
-    long[] perDomain = new long[counts.length];
-    long total = 0;
+    double[][] exact = new double[counts.length][]; // counts are far below 2^53
     for (int d = 0; d < counts.length; d++) {
-      for (int e = 0; e < perExpert.length; e++) {
-        perDomain[d] += counts[d][e];
-        perExpert[e] += counts[d][e];
-      }
-      total += perDomain[d];
+      exact[d] = Arrays.stream(counts[d]).asDoubleStream().toArray();
     }
-    double sum = 0;
-    for (int d = 0; d < counts.length; d++) {
-      for (int e = 0; e < perExpert.length; e++) {
-        long n = counts[d][e];
-        if (n > 0) {
-          sum += n * Math.log((double) n * total / ((double) perDomain[d] * perExpert[e]));
-        }
-      }
-    }
-    return Math.max(0, sum / total / LN2);
+    return bits(exact);
   }
 
   /**
