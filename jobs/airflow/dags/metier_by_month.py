@@ -2,8 +2,11 @@
 
     airflow backfill create --dag-id metier_by_month --from-date 2026-01-01 --to-date 2026-03-31 --max-active-runs 1
 
-A month that has been trained already is found finished, job by job, and costs a few seconds.
+A month that has been trained already is found finished, job by job, and costs a few seconds. A DAG that is unpaused also starts the
+month that ended last by itself; METIER_MONTHS_UNTIL in the DAG processor's environment, a date, ends the schedule there.
 """
+
+import os
 
 import pendulum
 from airflow.sdk import DAG, CronDataIntervalTimetable
@@ -15,6 +18,7 @@ with DAG(
     description="a model for each month's text; made for backfills",
     schedule=CronDataIntervalTimetable("@monthly", timezone="UTC"),  # when its month is over
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
+    end_date=pendulum.parse(until) if (until := os.environ.get("METIER_MONTHS_UNTIL")) else None,
     catchup=False,
     max_active_runs=1,
     default_args=DEFAULT_ARGS,
