@@ -2,10 +2,7 @@ package org.metier.jobs;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.PrintStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
@@ -14,40 +11,26 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Random;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.metier.jobs.console.Terminal;
 
 /**
  * {@code metier compare}: a real matrix on a small corpus, resumed, and refused where it is wrong.
  */
 class CompareTest {
-  private static final String[] TINY = {
-    "--prepare.vocabSize=300",
-    "--prepare.sequenceLength=32",
-    "--prepare.heldOutShare=0.2",
-    "--model.hiddenSize=16",
-    "--model.numLayers=2",
-    "--model.numHeads=2",
-    "--model.numKvHeads=1",
-    "--model.headDim=8",
-    "--model.numExperts=4",
-    "--model.expertSize=16",
-    "--train.workers=1",
-    "--train.localSteps=2",
-    "--train.batchSequences=4",
-    "--train.rounds=3",
-    "--analyze.maxSequences=50",
-    "--analyze.bootstraps=50",
-    "--analyze.permutations=20",
-    "--analyze.saturation.maxSequences=0",
-    "--analyze.ablation.maxSequences=0",
-    "--spark.master=local[2]",
-    "--spark.conf.spark.ui.enabled=false",
-    "--spark.conf.spark.sql.shuffle.partitions=2"
-  };
+  private static final List<String> OPTIONS =
+      List.of(
+          "--train.workers=1",
+          "--train.localSteps=2",
+          "--train.rounds=3",
+          "--analyze.maxSequences=50",
+          "--analyze.bootstraps=50",
+          "--analyze.permutations=20",
+          "--analyze.saturation.maxSequences=0",
+          "--analyze.ablation.maxSequences=0",
+          "--spark.master=local[2]",
+          "--spark.conf.spark.ui.enabled=false");
 
   private static final String MATRIX =
       """
@@ -57,19 +40,15 @@ class CompareTest {
 
   @TempDir static Path directory;
 
-  private final ByteArrayOutputStream out = new ByteArrayOutputStream();
-  private final ByteArrayOutputStream err = new ByteArrayOutputStream();
+  private final SmallRun small = new SmallRun(directory, OPTIONS);
 
   @BeforeAll
   static void compareOnce() throws IOException {
-    Path corpus = Files.createDirectories(directory.resolve("corpus"));
-    for (String domain : List.of("low", "high")) {
-      Files.writeString(corpus.resolve(domain + ".jsonl"), madeUp(domain));
-    }
+    SmallRun.writeCorpus(directory.resolve("corpus"), 200);
     CompareTest first = new CompareTest();
-    assertThat(first.run("prepare")).as(first.err()).isZero();
-    assertThat(first.compare(MATRIX, "[1, 2]")).as(first.err()).isZero();
-    Files.writeString(directory.resolve("console"), first.out());
+    assertThat(first.small.run("prepare")).as(first.small.err()).isZero();
+    assertThat(first.compare(MATRIX, "[1, 2]")).as(first.small.err()).isZero();
+    Files.writeString(directory.resolve("console"), first.small.out());
   }
 
   @Test
@@ -99,8 +78,8 @@ class CompareTest {
   @Test
   void aCellIsAnOrdinaryRun() throws IOException {
     String alone = "--run.directory=" + directory.resolve("alone");
-    int code = run("train", alone, "--train.seed=2", "--train.balance.window=micro-batch");
-    assertThat(code).as(err()).isZero();
+    int code = small.run("train", alone, "--train.seed=2", "--train.balance.window=micro-batch");
+    assertThat(code).as(small.err()).isZero();
     assertThat(parameters("alone")).isEqualTo(parameters("run/cells/local-plain-2"));
     assertThat(parameters("alone")).isNotEqualTo(parameters("run/cells/local-plain-1"));
     assertThat(parameters("alone")).isNotEqualTo(parameters("run/cells/local-strong-2"));
@@ -111,11 +90,13 @@ class CompareTest {
     Path kept = directory.resolve("run/cells/local-plain-1/checkpoints/round-000003");
     Object before = Files.getLastModifiedTime(kept);
     String one = "[{variants: [{name: local-plain, set: [\"train.balance.window=micro-batch\"]}]}]";
-    assertThat(compare(one, "[1, 3]")).as(err()).isZero();
+    assertThat(compare(one, "[1, 3]")).as(small.err()).isZero();
     assertThat(Files.getLastModifiedTime(kept)).isEqualTo(before);
-    assertThat(out()).contains("1/2 local-plain-1", "2/2 local-plain-3").doesNotContain("Against");
+    assertThat(small.out())
+        .contains("1/2 local-plain-1", "2/2 local-plain-3")
+        .doesNotContain("Against");
     assertThat(directory.resolve("run/cells/local-plain-3/checkpoints/round-000003")).exists();
-    assertThat(compare(MATRIX, "[1, 2]")).as(err()).isZero();
+    assertThat(compare(MATRIX, "[1, 2]")).as(small.err()).isZero();
   }
 
   @Test
@@ -133,15 +114,17 @@ class CompareTest {
     assertRefused("compare.seeds has the seeds", variants("a", "", "b", "train.seed=4"));
     assertRefused(
         "cell b: train.workers is 9, Spark has 2 slots", variants("a", "", "b", "train.workers=9"));
-    assertThat(run("compare", "--compare.axes=" + MATRIX, "--compare.baseline=x")).isEqualTo(2);
-    assertThat(err()).contains("compare.baseline: no cell is called 'x'; there are local-plain");
+    assertThat(small.run("compare", "--compare.axes=" + MATRIX, "--compare.baseline=x"))
+        .isEqualTo(2);
+    assertThat(small.err())
+        .contains("compare.baseline: no cell is called 'x'; there are local-plain");
     assertThat(directory.resolve("run/cells/a-1")).doesNotExist();
   }
 
   private void assertRefused(String message, String axes) {
-    err.reset();
+    small.forget();
     assertThat(compare(axes, "[1]")).isEqualTo(2);
-    assertThat(err()).startsWith("metier: ").contains(message).hasLineCount(1);
+    assertThat(small.err()).startsWith("metier: ").contains(message).hasLineCount(1);
   }
 
   private static String variants(String name, String set, String other, String otherSet) {
@@ -154,19 +137,7 @@ class CompareTest {
   }
 
   private int compare(String axes, String seeds) {
-    return run("compare", "--compare.axes=" + axes, "--compare.seeds=" + seeds);
-  }
-
-  private int run(String command, String... more) {
-    List<String> args = new ArrayList<>(List.of(command));
-    args.addAll(List.of(TINY));
-    args.add("--run.id=t");
-    args.add("--run.directory=" + directory.resolve("run"));
-    args.add("--prepare.input=" + directory.resolve("corpus"));
-    args.add("--prepare.output=" + directory.resolve("tokens"));
-    args.addAll(List.of(more));
-    Terminal terminal = new Terminal(new PrintStream(out, true), false, 120);
-    return Main.run(terminal, new PrintStream(err, true), args.toArray(String[]::new));
+    return small.run("compare", "--compare.axes=" + axes, "--compare.seeds=" + seeds);
   }
 
   private static byte[] parameters(String run) throws IOException {
@@ -190,27 +161,5 @@ class CompareTest {
       }
     }
     return rows;
-  }
-
-  private String out() {
-    return out.toString(StandardCharsets.UTF_8);
-  }
-
-  private String err() {
-    return err.toString(StandardCharsets.UTF_8);
-  }
-
-  private static String madeUp(String domain) {
-    Random random = new Random(domain.hashCode());
-    StringBuilder lines = new StringBuilder();
-    for (int document = 0; document < 200; document++) {
-      lines.append("{\"domain\":\"").append(domain).append("\",\"text\":\"");
-      for (int i = 0; i < 40; i++) {
-        int word = (int) (60 * random.nextDouble() * random.nextDouble());
-        lines.append(domain.charAt(0)).append(Integer.toString(word * word + 7, 36)).append(' ');
-      }
-      lines.append("\"}\n");
-    }
-    return lines.toString();
   }
 }

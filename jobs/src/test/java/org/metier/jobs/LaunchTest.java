@@ -11,7 +11,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Random;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
@@ -59,7 +58,7 @@ class LaunchTest {
   @Test
   @Timeout(1800)
   void oneTrainsTheOtherIsRefusedAndTakesOverWhenTheFirstIsSilent() throws Exception {
-    writeCorpus();
+    SmallRun.writeCorpus(directory.resolve("corpus"), 150);
     Launched prepare = launch("prepare", "prepared");
     assertThat(prepare.finish()).as(() -> String.valueOf(words(prepare))).isZero();
 
@@ -115,24 +114,13 @@ class LaunchTest {
     line.addAll(
         List.of(
             "--run.leaseSeconds=" + LEASE_SECONDS,
-            "--prepare.input=corpus.jsonl",
+            "--prepare.input=corpus",
             "--prepare.output=tokens",
-            "--prepare.vocabSize=300",
-            "--prepare.sequenceLength=32",
-            "--prepare.heldOutShare=0.2",
-            "--model.hiddenSize=16",
-            "--model.numLayers=2",
-            "--model.numHeads=2",
-            "--model.numKvHeads=1",
-            "--model.headDim=8",
-            "--model.numExperts=4",
-            "--model.expertSize=16",
             "--train.localSteps=5",
-            "--train.batchSequences=4",
             "--train.rounds=" + ROUNDS,
             "--train.checkpointEvery=10",
-            "--spark.conf.spark.ui.enabled=false",
-            "--spark.conf.spark.sql.shuffle.partitions=2"));
+            "--spark.conf.spark.ui.enabled=false"));
+    line.addAll(SmallRun.TINY);
     Path out = directory.resolve(processes.size() + ".out");
     Path err = directory.resolve(processes.size() + ".err");
     Process process =
@@ -175,21 +163,5 @@ class LaunchTest {
         .forEachRemaining(f -> byName.put(f.getKey(), f.getValue().get("sha256").asText()));
     byName.remove("metrics.json");
     return byName;
-  }
-
-  private void writeCorpus() throws IOException {
-    StringBuilder lines = new StringBuilder();
-    for (String domain : List.of("low", "high")) {
-      Random random = new Random(domain.hashCode());
-      for (int document = 0; document < 150; document++) {
-        lines.append("{\"domain\":\"").append(domain).append("\",\"text\":\"");
-        for (int i = 0; i < 40; i++) {
-          int word = (int) (60 * random.nextDouble() * random.nextDouble());
-          lines.append(domain.charAt(0)).append(Integer.toString(word * word + 7, 36)).append(' ');
-        }
-        lines.append("\"}\n");
-      }
-    }
-    Files.writeString(directory.resolve("corpus.jsonl"), lines);
   }
 }

@@ -15,7 +15,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.apache.hadoop.conf.Configuration;
@@ -38,19 +37,7 @@ class WatchTest {
 
   @BeforeAll
   static void prepare() throws IOException {
-    StringBuilder lines = new StringBuilder();
-    for (String domain : List.of("low", "high")) {
-      Random random = new Random(domain.hashCode());
-      for (int document = 0; document < 150; document++) {
-        lines.append("{\"domain\":\"").append(domain).append("\",\"text\":\"");
-        for (int i = 0; i < 40; i++) {
-          int word = (int) (60 * random.nextDouble() * random.nextDouble());
-          lines.append(domain.charAt(0)).append(Integer.toString(word * word + 7, 36)).append(' ');
-        }
-        lines.append("\"}\n");
-      }
-    }
-    Files.writeString(directory.resolve("corpus.jsonl"), lines);
+    SmallRun.writeCorpus(directory.resolve("corpus"), 150);
     // as a user includes it
     Files.copy(Path.of("../conf/spark/prometheus.conf"), directory.resolve("prometheus.conf"));
     Files.writeString(directory.resolve("mine.conf"), "include \"prometheus.conf\"\n");
@@ -214,22 +201,11 @@ class WatchTest {
     args.addAll(
         List.of(
             "--run.directory=" + directory.resolve(run),
-            "--prepare.input=" + directory.resolve("corpus.jsonl"),
+            "--prepare.input=" + directory.resolve("corpus"),
             "--prepare.output=" + directory.resolve("tokens"),
-            "--prepare.vocabSize=300",
-            "--prepare.sequenceLength=32",
-            "--prepare.heldOutShare=0.2",
-            "--model.hiddenSize=16",
-            "--model.numLayers=2",
-            "--model.numHeads=2",
-            "--model.numKvHeads=1",
-            "--model.headDim=8",
-            "--model.numExperts=4",
-            "--model.expertSize=16",
             "--train.localSteps=5",
-            "--train.batchSequences=4",
-            "--train.validationSequences=20",
-            "--spark.conf.spark.sql.shuffle.partitions=2"));
+            "--train.validationSequences=20"));
+    args.addAll(SmallRun.TINY);
     if (List.of(more).stream().noneMatch(option -> option.startsWith("--conf"))) {
       args.add("--spark.conf.spark.ui.enabled=false");
     }
