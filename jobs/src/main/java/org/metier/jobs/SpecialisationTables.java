@@ -19,6 +19,7 @@ import org.metier.analysis.Tables;
 import org.metier.analysis.Vocabulary;
 import org.metier.jobs.config.Settings;
 import org.metier.jobs.console.ProgressBar;
+import org.metier.prep.shard.ShardManifest;
 import org.metier.train.AblatedLosses;
 import org.metier.train.Checkpoint;
 import org.metier.train.Evaluation;
@@ -56,7 +57,8 @@ final class SpecialisationTables {
 
   private Tables evaluate() {
     ProgressBar progress = context.progress();
-    progress.stage("evaluate held-out text", config.maxSequences(), "sequences");
+    progress.stage("evaluate held-out text", heldOut(config.maxSequences()), "sequences");
+    long start = System.nanoTime();
     try (Evaluation evaluation =
         new Evaluation(
             context.spark(),
@@ -66,7 +68,10 @@ final class SpecialisationTables {
             settings.train(),
             config.maxSequences(),
             progress::advance)) {
-      progress.done("evaluated held-out text");
+      double rate = evaluation.tokens() / ((System.nanoTime() - start) / 1e9);
+      progress.done(
+          "evaluated %,d tokens of held-out text, %,.0f tokens/s"
+              .formatted(evaluation.tokens(), rate));
       Tables tables =
           new Analysis(context.spark(), config)
               .tables(
@@ -119,7 +124,7 @@ final class SpecialisationTables {
     ablation
         .variants()
         .forEach((name, experts) -> variants.add(new AblatedLosses.Kept(name, experts)));
-    long sequences = config.ablation().maxSequences();
+    long sequences = heldOut(config.ablation().maxSequences());
     ProgressBar progress = context.progress();
     progress.stage("keep domains' own experts", sequences * variants.size(), "sequences");
     List<Row> losses =
@@ -138,7 +143,7 @@ final class SpecialisationTables {
 
   /** {@code saturation} against all other checkpoints of the run. */
   void compare(RunDirectory runDirectory, Path own) throws IOException {
-    long sequences = config.saturation().maxSequences();
+    long sequences = heldOut(config.saturation().maxSequences());
     List<Row> overlap = new ArrayList<>();
     List<Row> choices = new ArrayList<>();
     for (Path path : runDirectory.checkpoints()) {
@@ -164,6 +169,14 @@ final class SpecialisationTables {
       int columns = checkpoint.header().model().routerColumns();
       write(Saturation.TABLE, Saturation.rows(overlap, choices, columns), Saturation.SCHEMA);
     }
+  }
+
+  /** So many sequences there are to look at. */
+  private long heldOut(long maxSequences) {
+    Path split = new Path(settings.train().data(), "held-out");
+    long sequences =
+        ShardManifest.read(split, context.spark().sparkContext().hadoopConfiguration()).sequences();
+    return Math.min(maxSequences, sequences);
   }
 
   private void write(String table, List<Row> rows, org.apache.spark.sql.types.StructType schema) {

@@ -91,6 +91,7 @@ public final class Evaluation implements AutoCloseable {
 
   private final SparkSession spark;
   private final Tokenizer tokenizer;
+  private final long tokens;
   private final List<long[]> ranges;
   private final JavaRDD<EvaluatedSequences> evaluated;
   private final JavaPairRDD<Integer, RoutingCounts> layers;
@@ -130,6 +131,7 @@ public final class Evaluation implements AutoCloseable {
     this.tokenizer = heldOut.tokenizer();
     this.plan = context.broadcast(heldOut.plan(checkpoint, engine, config));
     long sequences = Math.min(maxSequences, heldOut.manifest().sequences());
+    this.tokens = sequences * heldOut.manifest().sequenceLength();
     this.ranges = HeldOut.ranges(sequences, (long) taskBatches * config.batchSequences());
     Broadcast<EvaluationPlan> planOnWorker = plan;
     LongAccumulator done = spark.sparkContext().longAccumulator("held-out sequences");
@@ -171,6 +173,11 @@ public final class Evaluation implements AutoCloseable {
             RoutingCounts::add,
             partitions)
         .persist(StorageLevel.MEMORY_AND_DISK());
+  }
+
+  /** Positions that have been predicted. */
+  public long tokens() {
+    return tokens;
   }
 
   /**
