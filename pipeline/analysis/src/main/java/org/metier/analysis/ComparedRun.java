@@ -30,6 +30,8 @@ public record ComparedRun(
           .add("tokens", LongType, false)
           .add("loss", DoubleType, false)
           .add("mutual_information", DoubleType, false)
+          .add("mutual_information_low", DoubleType, false)
+          .add("mutual_information_high", DoubleType, false)
           .add("mutual_information_corrected", DoubleType, false)
           .add("permutation_q99", DoubleType, false)
           .add("highest_domain_frequency", DoubleType, false)
@@ -86,6 +88,19 @@ public record ComparedRun(
     return overLayers(LayerSummary::mutualInformation);
   }
 
+  /**
+   * Lower end of an interval that holds with 95 % at least, over held-out text: the layers'
+   * sampling errors may all be the same ones.
+   */
+  double mutualInformationLow() {
+    return overLayers(LayerSummary::mutualInformationLow);
+  }
+
+  /** Upper end. */
+  double mutualInformationHigh() {
+    return overLayers(LayerSummary::mutualInformationHigh);
+  }
+
   double highestDomainFrequency() {
     return tables.layerSummary().stream()
         .mapToDouble(LayerSummary::highestDomainFrequency)
@@ -136,6 +151,8 @@ public record ComparedRun(
         training.tokensSeen(),
         loss(),
         mutualInformation(),
+        mutualInformationLow(),
+        mutualInformationHigh(),
         overLayers(LayerSummary::mutualInformationCorrected),
         overLayers(LayerSummary::permutationQ99),
         highestDomainFrequency(),

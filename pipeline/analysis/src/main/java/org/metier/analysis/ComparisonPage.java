@@ -82,6 +82,8 @@ public final class ComparisonPage {
     json.put("seed", run.seed());
     json.put("loss", ReportData.rounded(run.loss()));
     json.put("information", ReportData.rounded(run.mutualInformation()));
+    json.put("informationLow", ReportData.rounded(run.mutualInformationLow()));
+    json.put("informationHigh", ReportData.rounded(run.mutualInformationHigh()));
     json.put("frequency", ReportData.rounded(run.highestDomainFrequency()));
     json.put("score", ReportData.rounded(run.scoreSum()));
     json.put("microBatch", ReportData.rounded(run.maxVioMicroBatch()));

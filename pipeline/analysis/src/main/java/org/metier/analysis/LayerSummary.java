@@ -15,6 +15,9 @@ import org.apache.spark.sql.types.StructType;
  * @param numExperts n, null experts left out, as in what is said of the load
  * @param topK k
  * @param mutualInformation I(domain; expert) in bits, {@link MutualInformation}
+ * @param mutualInformationLow lower end of its 95 % interval over held-out text, {@link
+ *     MutualInformation#interval}; 0 with one sequence
+ * @param mutualInformationHigh upper end; all that is possible with one sequence
  * @param mutualInformationNormalised I / min(log2 E, H(domain)), in [0, 1]; 0 with one domain or
  *     one expert
  * @param mutualInformationCorrected I less {@link MutualInformation#millerMadowBias}, bits; may be
@@ -45,6 +48,8 @@ public record LayerSummary(
     int numExperts,
     int topK,
     double mutualInformation,
+    double mutualInformationLow,
+    double mutualInformationHigh,
     double mutualInformationNormalised,
     double mutualInformationCorrected,
     double permutationMean,
@@ -73,6 +78,8 @@ public record LayerSummary(
           .add("num_experts", IntegerType, false)
           .add("top_k", IntegerType, false)
           .add("mutual_information", DoubleType, false)
+          .add("mutual_information_low", DoubleType, false)
+          .add("mutual_information_high", DoubleType, false)
           .add("mutual_information_normalised", DoubleType, false)
           .add("mutual_information_corrected", DoubleType, false)
           .add("permutation_mean", DoubleType, false)
@@ -96,6 +103,7 @@ public record LayerSummary(
     int numExperts = routing.numExperts;
     long[][] counts = routing.domainExpertTokens;
     double information = MutualInformation.bits(counts);
+    RatioInterval interval = MutualInformation.interval(routing);
     double bound =
         Math.min(
             Math.log(numExperts) / Math.log(2),
@@ -115,6 +123,8 @@ public record LayerSummary(
         numExperts - routing.nullExperts,
         routing.topK,
         information,
+        Math.max(0, interval.low()),
+        Math.min(bound, interval.high()),
         bound > 0 ? information / bound : 0,
         information - MutualInformation.millerMadowBias(counts),
         shuffled.mean(),
@@ -142,6 +152,8 @@ public record LayerSummary(
         numExperts,
         topK,
         mutualInformation,
+        mutualInformationLow,
+        mutualInformationHigh,
         mutualInformationNormalised,
         mutualInformationCorrected,
         permutationMean,
@@ -177,15 +189,17 @@ public record LayerSummary(
         row.getDouble(10),
         row.getDouble(11),
         row.getDouble(12),
-        row.getInt(13),
+        row.getDouble(13),
         row.getDouble(14),
-        row.getDouble(15),
+        row.getInt(15),
         row.getDouble(16),
         row.getDouble(17),
         row.getDouble(18),
         row.getDouble(19),
         row.getDouble(20),
         row.getDouble(21),
-        row.getDouble(22));
+        row.getDouble(22),
+        row.getDouble(23),
+        row.getDouble(24));
   }
 }

@@ -167,7 +167,7 @@
 
   function numbers() {
     const columns = [
-      ["seed", "seed", 0], ["held-out loss", "loss", 4], ["mutual information, bits", "information", 4],
+      ["seed", "seed", 0], ["held-out loss", "loss", 4], ["mutual information, bits", "information", 4], ["at least", "informationLow", 4], ["at most", "informationHigh", 4],
       ["highest domain frequency", "frequency", 3], ["top-k score sum", "score", 4], ["MaxVio micro-batch", "microBatch", 3],
       ["MaxVio batch", "batch", 3], ["MaxVio held-out", "heldOut", 3], ["dead experts", "dead", 0], ["ms/step", "milliseconds", 1],
     ];

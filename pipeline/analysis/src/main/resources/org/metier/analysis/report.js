@@ -256,7 +256,7 @@
     ]);
     const words = (run, layer) => {
       const row = at(run, layer);
-      return row && `<b>${escaped(run.run)}</b>, layer ${layer}<br>${fixed(row.mutual_information, 4)} bits, ${percent(row.mutual_information_normalised)} of the possible` +
+      return row && `<b>${escaped(run.run)}</b>, layer ${layer}<br>${fixed(row.mutual_information, 4)} bits (${fixed(row.mutual_information_low, 4)} to ${fixed(row.mutual_information_high, 4)}), ${percent(row.mutual_information_normalised)} of the possible` +
         `<br>bias-corrected ${fixed(row.mutual_information_corrected, 4)}<br>shuffled: mean ${fixed(row.permutation_mean, 4)}, 99 % ${fixed(row.permutation_q99, 4)}, p ${chance(row.permutation_p)}`;
     };
     draw("informationchart", "Bars of mutual information per layer with the part that shuffled labels reach", 300, {
@@ -268,11 +268,11 @@
       series,
     });
     table($("informationtable"), "Mutual information and load per layer",
-      ["layer", ...(shown.length > 1 ? ["run"] : []), "bits", "of possible", "corrected", "shuffled mean", "shuffled 99 %", "p", "load entropy", "CV", "MaxVio", "idle experts", "score sum"],
+      ["layer", ...(shown.length > 1 ? ["run"] : []), "bits", "95 % interval", "of possible", "corrected", "shuffled mean", "shuffled 99 %", "p", "load entropy", "CV", "MaxVio", "idle experts", "score sum"],
       layers.flatMap(l => shown.filter(run => at(run, l)).map(run => {
         const row = at(run, l);
-        return [`layer ${l}`, ...(shown.length > 1 ? [run.run] : []), fixed(row.mutual_information, 4), percent(row.mutual_information_normalised), fixed(row.mutual_information_corrected, 4),
-          fixed(row.permutation_mean, 4), fixed(row.permutation_q99, 4), chance(row.permutation_p), fixed(row.load_entropy, 3), fixed(row.cv, 3), fixed(row.max_vio, 2), row.dead_experts, fixed(row.score_sum, 3)];
+        return [`layer ${l}`, ...(shown.length > 1 ? [run.run] : []), fixed(row.mutual_information, 4), `${fixed(row.mutual_information_low, 4)} to ${fixed(row.mutual_information_high, 4)}`,
+          percent(row.mutual_information_normalised), fixed(row.mutual_information_corrected, 4), fixed(row.permutation_mean, 4), fixed(row.permutation_q99, 4), chance(row.permutation_p), fixed(row.load_entropy, 3), fixed(row.cv, 3), fixed(row.max_vio, 2), row.dead_experts, fixed(row.score_sum, 3)];
       })));
   }
 

@@ -100,6 +100,8 @@ class ComparisonTest {
         4,
         2,
         information,
+        information - 0.01,
+        information + 0.01,
         0.1,
         information,
         0,
