@@ -41,7 +41,7 @@ import scala.Tuple2;
  * From domain-tagged text to token shards. {@link #run} reads from top to bottom:
  *
  * <pre>
- * read once → count words → learn the tokenizer → encode and pack → shuffle and write the shards
+ * read and clean once → drop duplicates → count words → learn the tokenizer → encode and pack → shuffle and write the shards
  * </pre>
  *
  * The result is a function of the configuration and the documents alone: neither the number of
@@ -51,6 +51,7 @@ public final class Preparation {
   /** Rarer words than the first million hardly move a merge, and must not fill the driver. */
   private static final int MAX_WORDS = 1 << 20;
 
+  private final SparkSession session;
   private final JavaSparkContext spark;
   private final PrepareConfig config;
   private final Configuration hadoop;
@@ -66,6 +67,7 @@ public final class Preparation {
    * @param partitions pieces into which the input is cut, if it is large enough
    */
   Preparation(SparkSession spark, PrepareConfig config, Progress progress, int partitions) {
+    this.session = spark;
     this.spark = JavaSparkContext.fromSparkContext(spark.sparkContext());
     this.config = config;
     this.hadoop = spark.sparkContext().hadoopConfiguration();
@@ -96,8 +98,9 @@ public final class Preparation {
     }
     output.begin();
 
-    try (ReadRecords records = new ReadStage(spark, config, stages, partitions).run(input)) {
-      return prepare(records, output, beforeCommit);
+    try (ReadRecords records = new ReadStage(spark, config, stages, partitions).run(input);
+        SelectStage selecting = new SelectStage(session, config, stages, partitions)) {
+      return prepare(selecting.run(records, input, output), output, beforeCommit);
     }
   }
 

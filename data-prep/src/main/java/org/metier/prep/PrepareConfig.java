@@ -2,6 +2,8 @@ package org.metier.prep;
 
 import java.io.Serializable;
 import java.util.List;
+import org.metier.prep.clean.CleaningConfig;
+import org.metier.prep.dedup.DeduplicationConfig;
 
 /**
  * The {@code prepare} section of a run: how text becomes token shards.
@@ -11,6 +13,8 @@ import java.util.List;
  * @param textField name of the JSON field that holds the text
  * @param domainField name of the JSON field that holds the domain tag
  * @param minCharacters shorter documents are dropped and counted
+ * @param cleaning what is done to the text of each document, and which documents are dropped
+ * @param deduplication which documents say the same, and what becomes of them
  * @param vocabSize entries of the byte-level BPE vocabulary, the 256 bytes and the separator
  *     included
  * @param sequenceLength tokens that a model sees at once
@@ -25,6 +29,8 @@ public record PrepareConfig(
     String textField,
     String domainField,
     int minCharacters,
+    CleaningConfig cleaning,
+    DeduplicationConfig deduplication,
     int vocabSize,
     int sequenceLength,
     int sequencesPerShard,

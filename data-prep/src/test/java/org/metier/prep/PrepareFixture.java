@@ -3,6 +3,10 @@ package org.metier.prep;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import org.metier.prep.clean.CleaningConfig;
+import org.metier.prep.clean.CleaningFixture;
+import org.metier.prep.dedup.DeduplicationConfig;
+import org.metier.prep.dedup.DeduplicationFixture;
 
 /** Configurations for tests: small, and told apart by what a test sets. */
 public final class PrepareFixture {
@@ -11,6 +15,8 @@ public final class PrepareFixture {
   private String textField = "text";
   private String domainField = "domain";
   private int minCharacters = 1;
+  private CleaningConfig cleaning = CleaningFixture.steps();
+  private DeduplicationConfig deduplication = DeduplicationFixture.none();
   private int vocabSize = 300;
   private int sequenceLength = 8;
   private int sequencesPerShard = 10;
@@ -43,6 +49,16 @@ public final class PrepareFixture {
 
   public PrepareFixture minCharacters(int value) {
     minCharacters = value;
+    return this;
+  }
+
+  public PrepareFixture cleaning(CleaningConfig value) {
+    cleaning = value;
+    return this;
+  }
+
+  public PrepareFixture deduplication(DeduplicationConfig value) {
+    deduplication = value;
     return this;
   }
 
@@ -83,6 +99,8 @@ public final class PrepareFixture {
         textField,
         domainField,
         minCharacters,
+        cleaning,
+        deduplication,
         vocabSize,
         sequenceLength,
         sequencesPerShard,

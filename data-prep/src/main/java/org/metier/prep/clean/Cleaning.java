@@ -8,6 +8,7 @@ import java.util.Map;
 import org.metier.prep.clean.CleaningConfig.DomainSteps;
 import org.metier.prep.clean.CleaningConfig.Step;
 import org.metier.prep.filter.LanguageFilter;
+import org.metier.prep.filter.LengthFilter;
 
 /** The steps of every domain, ready to run. An instance serves one thread. */
 public final class Cleaning implements Serializable {
@@ -17,16 +18,19 @@ public final class Cleaning implements Serializable {
   private final Map<String, List<CleaningStep>> stepsOf = new HashMap<>();
 
   /**
+   * @param minCharacters fewest characters of what the steps leave
    * @throws org.metier.prep.BadDataException if a step cannot do what is asked of it
    */
-  public Cleaning(CleaningConfig config) {
-    steps = steps(config.steps(), config);
+  public Cleaning(CleaningConfig config, int minCharacters) {
+    LengthFilter length = new LengthFilter(minCharacters);
+    steps = steps(config.steps(), config, length);
     for (DomainSteps domain : config.domains()) {
-      stepsOf.put(domain.domain(), steps(domain.steps(), config));
+      stepsOf.put(domain.domain(), steps(domain.steps(), config, length));
     }
   }
 
-  private static List<CleaningStep> steps(List<Step> names, CleaningConfig config) {
+  private static List<CleaningStep> steps(
+      List<Step> names, CleaningConfig config, LengthFilter length) {
     List<CleaningStep> steps = new ArrayList<>();
     for (Step name : names) {
       steps.add(
@@ -42,6 +46,7 @@ public final class Cleaning implements Serializable {
             case C4 -> config.c4();
           });
     }
+    steps.add(length);
     return steps;
   }
 

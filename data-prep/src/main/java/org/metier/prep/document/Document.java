@@ -14,7 +14,8 @@ import java.security.MessageDigest;
  *
  * @param utf8 the text
  * @param domain the domain tag
- * @param high first 64 bits of the identity; decides the split
+ * @param high first 64 bits of the identity, or of the one that stands for a cluster of duplicates;
+ *     decides the split
  * @param low next 64 bits; decide the bucket
  * @param file number of the file in the order of the input
  * @param offset where the record begins: the byte of the (uncompressed) file, or the row of a
@@ -30,6 +31,14 @@ public record Document(byte[] utf8, String domain, long high, long low, int file
     sha256.update(ByteBuffer.allocate(Long.BYTES).putLong(seed).flip());
     ByteBuffer identity = ByteBuffer.wrap(sha256.digest(utf8));
     return new Document(utf8, domain, identity.getLong(), identity.getLong(), file, offset);
+  }
+
+  /**
+   * The same document as one of several near-duplicates that stay: it falls on the side of the
+   * split on which a document with that first half of an identity falls.
+   */
+  public Document inUnit(long unit) {
+    return unit == high ? this : new Document(utf8, domain, unit, low, file, offset);
   }
 
   /** The text as a string. */

@@ -4,17 +4,16 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.Iterator;
-import java.util.List;
 import java.util.NoSuchElementException;
-import java.util.Optional;
 import org.apache.hadoop.conf.Configuration;
 import org.metier.prep.BadDataException;
 import org.metier.prep.PrepareConfig;
+import org.metier.prep.clean.Cleaned;
+import org.metier.prep.clean.Cleaning;
 import org.metier.prep.document.Document;
 import org.metier.prep.document.Outcome;
 import org.metier.prep.document.RejectReason;
 import org.metier.prep.document.Rejected;
-import org.metier.prep.filter.DocumentFilter;
 
 /**
  * The records of one slice. Blank lines are not records; every other line becomes a document or is
@@ -27,16 +26,16 @@ public final class DocumentReader implements Iterator<Outcome>, Closeable {
   private final FileSlice slice;
   private final LineReader lines;
   private final JsonRecordParser parser;
-  private final List<DocumentFilter> filters;
+  private final Cleaning cleaning;
   private final PrepareConfig config;
   private final ReadCounts counts = new ReadCounts();
   private Outcome next; // null behind the last
 
   public DocumentReader(
-      FileSlice slice, PrepareConfig config, List<DocumentFilter> filters, Configuration hadoop) {
+      FileSlice slice, PrepareConfig config, Cleaning cleaning, Configuration hadoop) {
     this.slice = slice;
     this.config = config;
-    this.filters = filters;
+    this.cleaning = cleaning;
     this.parser = new JsonRecordParser(config.textField(), config.domainField(), MAX_LINE_BYTES);
     try {
       this.lines = new LineReader(slice, hadoop, MAX_LINE_BYTES);
@@ -108,13 +107,12 @@ public final class DocumentReader implements Iterator<Outcome>, Closeable {
     }
     String text = parser.text();
     String domain = parser.domain();
-    for (DocumentFilter filter : filters) {
-      Optional<RejectReason> reason = filter.reject(text);
-      if (reason.isPresent()) {
-        return Rejected.of(reason.get(), domain, slice.file(), lines.lineOffset(), text);
-      }
+    Cleaned cleaned = cleaning.apply(text, domain);
+    if (cleaned instanceof Cleaned.Rejected rejected) {
+      return Rejected.of(rejected.reason(), domain, slice.file(), lines.lineOffset(), text);
     }
-    return Document.of(text, domain, config.seed(), slice.file(), lines.lineOffset());
+    String clean = ((Cleaned.Kept) cleaned).text();
+    return Document.of(clean, domain, config.seed(), slice.file(), lines.lineOffset());
   }
 
   /** The current line cannot be read: its raw beginning is all that there is to show. */

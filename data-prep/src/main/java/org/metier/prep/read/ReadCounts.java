@@ -28,7 +28,7 @@ public final class ReadCounts implements Serializable {
   private BadRecord firstUnreadable; // null until there is one
 
   /** Counts a record by what became of it. */
-  void add(Outcome outcome) {
+  public void add(Outcome outcome) {
     records++;
     if (outcome instanceof Rejected rejection) {
       rejected.merge(rejection.reason(), 1L, Long::sum);

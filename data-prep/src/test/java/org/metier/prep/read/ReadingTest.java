@@ -14,6 +14,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.metier.prep.PrepareConfig;
 import org.metier.prep.PrepareFixture;
+import org.metier.prep.clean.Cleaning;
+import org.metier.prep.clean.CleaningFixture;
 import org.metier.prep.document.Document;
 import org.metier.prep.document.RejectReason;
 import org.metier.prep.document.Split;
@@ -111,7 +113,7 @@ class ReadingTest {
         new PrepareFixture(Path.of("out"), file).minCharacters(2).maxRejectedShare(0).config();
     FileSlice slice = InputFiles.list(config.input(), HADOOP).slices(1 << 20).get(0);
     try (DocumentReader reader =
-        new DocumentReader(slice, config, List.of(new LengthFilter(2)), HADOOP)) {
+        new DocumentReader(slice, config, new Cleaning(CleaningFixture.steps(), 2), HADOOP)) {
       reader.forEachRemaining(
           outcome -> {
             if (outcome instanceof Document document) {
