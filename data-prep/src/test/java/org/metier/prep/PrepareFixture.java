@@ -3,6 +3,7 @@ package org.metier.prep;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import org.metier.prep.read.ReadingConfig;
 
 /** Configurations for tests: small, and told apart by what a test sets. */
 public final class PrepareFixture {
@@ -17,6 +18,7 @@ public final class PrepareFixture {
   private double heldOutShare = 0.1;
   private double maxRejectedShare = 0.01;
   private long seed = 42;
+  private ReadingConfig reading = ReadingConfig.defaults();
 
   public PrepareFixture(Path output, Path... input) {
     this.output = output.toString();
@@ -76,6 +78,11 @@ public final class PrepareFixture {
     return this;
   }
 
+  public PrepareFixture reading(ReadingConfig value) {
+    reading = value;
+    return this;
+  }
+
   public PrepareConfig config() {
     return new PrepareConfig(
         input,
@@ -88,6 +95,7 @@ public final class PrepareFixture {
         sequencesPerShard,
         heldOutShare,
         maxRejectedShare,
-        seed);
+        seed,
+        reading);
   }
 }
