@@ -23,6 +23,9 @@ final class InputBytes extends InputStream {
   /** So much may come out of any compressed file: small files of one line repeat themselves. */
   private static final long FREE_BYTES = 64L << 20;
 
+  /** What a decoder has made is lost if it throws in the same call: so it is asked for little. */
+  private static final int PIECE_BYTES = 1 << 12;
+
   private final String path;
   private final FSDataInputStream file;
   private final StoredBytes stored;
@@ -57,7 +60,7 @@ final class InputBytes extends InputStream {
       if (in == null) {
         in = uncompress();
       }
-      read = in.read(buffer, offset, length);
+      read = in.read(buffer, offset, Math.min(length, PIECE_BYTES));
     } catch (IOException | RuntimeException e) { // decoders throw both at damaged input
       if (stored.failure != null) {
         throw stored.failure;
@@ -131,9 +134,10 @@ final class InputBytes extends InputStream {
     @Override
     public int read(byte[] buffer, int offset, int count) throws IOException {
       try {
-        int read = in.read(buffer, offset, count);
-        taken += Math.max(0, read);
-        return read;
+        // Whole pieces, however the file system hands them out: damage then shows at one place.
+        int read = in.readNBytes(buffer, offset, count);
+        taken += read;
+        return read == 0 && count > 0 ? -1 : read;
       } catch (IOException e) {
         failure = e;
         throw e;

@@ -28,26 +28,11 @@ class ReadingTest {
     return Files.write(directory.resolve(name), bytes);
   }
 
-  private static ReadingConfig maxMegabytes(int value) {
-    ReadingConfig c = ReadingConfig.defaults();
-    return new ReadingConfig(
-        c.layout(),
-        c.domainFrom(),
-        c.pathPattern(),
-        c.textFiles(),
-        c.domains(),
-        c.dropDomains(),
-        c.unknownDomains(),
-        c.restDomain(),
-        value,
-        c.maxExpansion());
-  }
-
   private static List<String> lines(Path file, long sliceBytes) throws IOException {
     List<String> lines = new ArrayList<>();
     PrepareConfig config = new PrepareFixture(Path.of("out"), file).config();
     for (FileSlice slice : InputFiles.list(config, HADOOP).slices(sliceBytes)) {
-      try (LineReader reader = new LineReader(slice, maxMegabytes(1), HADOOP)) {
+      try (LineReader reader = new LineReader(slice, new ReadingFixture().config(), HADOOP)) {
         LineReader.Outcome outcome = reader.next();
         while (outcome != LineReader.Outcome.END) {
           String line =
