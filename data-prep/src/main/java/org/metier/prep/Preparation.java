@@ -90,7 +90,7 @@ public final class Preparation {
    * @param beforeCommit called when all is written aside; throws if this process may not commit it
    */
   public PrepareReport run(Runnable beforeCommit) {
-    InputFiles input = InputFiles.list(config.input(), hadoop);
+    InputFiles input = InputFiles.list(config, hadoop);
     PreparedDirectory output = new PreparedDirectory(config, input, hadoop);
     Optional<PrepareReport> earlier = output.completed();
     if (earlier.isPresent()) {

@@ -119,7 +119,11 @@ final class SelectStage implements AutoCloseable {
         .mapPartitionsWithIndex(
             (partition, outcomes) -> {
               ReadCounts met = new ReadCounts();
-              outcomes.forEachRemaining(met::add);
+              outcomes.forEachRemaining(
+                  outcome -> {
+                    met.meet();
+                    met.add(outcome);
+                  });
               counts.add(new Tuple2<>(partition, met));
               return List.of().iterator();
             },

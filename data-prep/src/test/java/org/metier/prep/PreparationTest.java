@@ -352,7 +352,7 @@ class PreparationTest {
     Path empty = Files.createDirectories(directory.resolve("empty"));
     requireBad(
         fixture("out").input(empty).config(),
-        "prepare.input: " + empty + " holds no .jsonl, .ndjson or .json file");
+        "prepare.input: " + empty + " holds no .jsonl, .ndjson, .json or .parquet file");
     assertThat(directory.resolve("out")).doesNotExist();
   }
 

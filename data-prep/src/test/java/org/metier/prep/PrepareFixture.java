@@ -4,9 +4,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import org.metier.prep.clean.CleaningConfig;
-import org.metier.prep.clean.CleaningFixture;
 import org.metier.prep.dedup.DeduplicationConfig;
-import org.metier.prep.dedup.DeduplicationFixture;
+import org.metier.prep.read.ReadingConfig;
 
 /** Configurations for tests: small, and told apart by what a test sets. */
 public final class PrepareFixture {
@@ -15,14 +14,15 @@ public final class PrepareFixture {
   private String textField = "text";
   private String domainField = "domain";
   private int minCharacters = 1;
-  private CleaningConfig cleaning = CleaningFixture.steps();
-  private DeduplicationConfig deduplication = DeduplicationFixture.none();
+  private CleaningConfig cleaning = CleaningConfig.defaults();
+  private DeduplicationConfig deduplication = DeduplicationConfig.defaults();
   private int vocabSize = 300;
   private int sequenceLength = 8;
   private int sequencesPerShard = 10;
   private double heldOutShare = 0.1;
   private double maxRejectedShare = 0.01;
   private long seed = 42;
+  private ReadingConfig reading = ReadingConfig.defaults();
 
   public PrepareFixture(Path output, Path... input) {
     this.output = output.toString();
@@ -92,6 +92,11 @@ public final class PrepareFixture {
     return this;
   }
 
+  public PrepareFixture reading(ReadingConfig value) {
+    reading = value;
+    return this;
+  }
+
   public PrepareConfig config() {
     return new PrepareConfig(
         input,
@@ -106,6 +111,7 @@ public final class PrepareFixture {
         sequencesPerShard,
         heldOutShare,
         maxRejectedShare,
-        seed);
+        seed,
+        reading);
   }
 }

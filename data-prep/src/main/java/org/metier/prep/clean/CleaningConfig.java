@@ -61,6 +61,33 @@ public record CleaningConfig(
     requireLanguages(steps, language);
   }
 
+  /** No steps, and the published thresholds: what metier-defaults.conf says. */
+  public static CleaningConfig defaults() {
+    return new CleaningConfig(
+        List.of(),
+        List.of(),
+        new LanguageConfig(List.of(), 0.5),
+        new GopherQualityFilter(
+            50,
+            100_000,
+            3,
+            10,
+            0.1,
+            0.9,
+            0.3,
+            0.8,
+            2,
+            List.of("the", "be", "to", "of", "and", "that", "have", "with")),
+        new GopherRepetitionFilter(
+            0.3,
+            0.3,
+            0.2,
+            0.2,
+            List.of(0.2, 0.18, 0.16),
+            List.of(0.15, 0.14, 0.13, 0.12, 0.11, 0.1)),
+        new C4Filter(3, 5, 1000, true, List.of()));
+  }
+
   private static void requireLanguages(List<Step> steps, LanguageConfig language) {
     if (steps.contains(Step.LANGUAGE) && language.keep().isEmpty()) {
       throw new IllegalArgumentException(

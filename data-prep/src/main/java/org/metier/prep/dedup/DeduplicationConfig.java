@@ -89,6 +89,20 @@ public record DeduplicationConfig(
         "minSimilarity must lie above 0 and not above 1, is " + minSimilarity);
   }
 
+  /** Nothing is looked for: what metier-defaults.conf says. */
+  public static DeduplicationConfig defaults() {
+    return new DeduplicationConfig(
+        Method.NONE,
+        Keep.LONGEST,
+        Within.CORPUS,
+        Shingle.WORD,
+        5,
+        20,
+        6,
+        0.7,
+        new Decontamination(0, 10));
+  }
+
   private static void require(boolean condition, String message) {
     if (!condition) {
       throw new IllegalArgumentException(message);

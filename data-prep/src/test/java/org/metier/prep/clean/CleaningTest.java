@@ -47,41 +47,23 @@ class CleaningTest {
                     List.of(),
                     List.of(new DomainSteps("a", List.of()), new DomainSteps("a", List.of()))))
         .hasMessage("domains names a twice");
-    CleaningConfig published = CleaningFixture.steps();
     assertThatThrownBy(
             () ->
-                new CleaningConfig(
-                    List.of(Step.LANGUAGE),
-                    List.of(),
-                    new LanguageConfig(List.of(), 0.5),
-                    published.gopherQuality(),
-                    published.gopherRepetition(),
-                    published.c4()))
+                CleaningFixture.config(
+                    List.of(Step.LANGUAGE), List.of(), new LanguageConfig(List.of(), 0.5)))
         .hasMessageStartingWith("language.keep must name at least one language");
     assertThatThrownBy(() -> new LanguageConfig(List.of("en"), 0.5))
         .hasMessageContaining("ISO 639-3")
         .hasMessageContaining("'en'");
     CleaningConfig unknown =
-        new CleaningConfig(
-            List.of(Step.LANGUAGE),
-            List.of(),
-            new LanguageConfig(List.of("xxx"), 0.5),
-            published.gopherQuality(),
-            published.gopherRepetition(),
-            published.c4());
+        CleaningFixture.config(
+            List.of(Step.LANGUAGE), List.of(), new LanguageConfig(List.of("xxx"), 0.5));
     assertThatThrownBy(() -> new Cleaning(unknown, 1))
         .isInstanceOf(BadDataException.class)
         .hasMessageStartingWith("prepare.cleaning.language.keep: xxx is not among");
   }
 
   private static CleaningConfig config(List<Step> steps, List<DomainSteps> domains) {
-    CleaningConfig published = CleaningFixture.steps();
-    return new CleaningConfig(
-        steps,
-        domains,
-        published.language(),
-        published.gopherQuality(),
-        published.gopherRepetition(),
-        published.c4());
+    return CleaningFixture.config(steps, domains, new LanguageConfig(List.of("eng"), 0.5));
   }
 }

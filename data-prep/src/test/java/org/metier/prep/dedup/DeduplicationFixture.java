@@ -10,10 +10,6 @@ import org.metier.prep.dedup.DeduplicationConfig.Within;
 public final class DeduplicationFixture {
   private DeduplicationFixture() {}
 
-  public static DeduplicationConfig none() {
-    return of(Method.NONE, Keep.LONGEST, Within.CORPUS, 0);
-  }
-
   public static DeduplicationConfig of(Method method, Keep keep, Within within, int ngram) {
     return new DeduplicationConfig(
         method, keep, within, Shingle.WORD, 5, 20, 6, 0.7, new Decontamination(ngram, 10));

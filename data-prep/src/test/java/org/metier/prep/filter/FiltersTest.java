@@ -6,13 +6,14 @@ import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.metier.prep.clean.Cleaned;
-import org.metier.prep.clean.CleaningFixture;
+import org.metier.prep.clean.CleaningConfig;
 import org.metier.prep.document.RejectReason;
 
 class FiltersTest {
-  private static final GopherQualityFilter QUALITY = CleaningFixture.gopherQuality();
-  private static final GopherRepetitionFilter REPETITION = CleaningFixture.gopherRepetition();
-  private static final C4Filter C4 = CleaningFixture.c4();
+  private static final GopherQualityFilter QUALITY = CleaningConfig.defaults().gopherQuality();
+  private static final GopherRepetitionFilter REPETITION =
+      CleaningConfig.defaults().gopherRepetition();
+  private static final C4Filter C4 = CleaningConfig.defaults().c4();
 
   /**
    * So many different words, among them two stop words of Gopher's; 3 to 10 characters on average.

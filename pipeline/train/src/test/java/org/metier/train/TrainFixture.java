@@ -5,7 +5,6 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.Collections;
 import java.util.List;
 import java.util.Random;
 import org.apache.spark.sql.SparkSession;
@@ -19,10 +18,7 @@ import org.metier.prep.PrepareConfig;
 import org.metier.prep.Progress;
 import org.metier.prep.clean.CleaningConfig;
 import org.metier.prep.dedup.DeduplicationConfig;
-import org.metier.prep.filter.C4Filter;
-import org.metier.prep.filter.GopherQualityFilter;
-import org.metier.prep.filter.GopherRepetitionFilter;
-import org.metier.prep.filter.LanguageConfig;
+import org.metier.prep.read.ReadingConfig;
 import org.metier.train.AveragingConfig.Diloco;
 import org.metier.train.AveragingConfig.Fedspeed;
 import org.metier.train.AveragingConfig.Outer;
@@ -40,27 +36,6 @@ import org.metier.train.TrainConfig.Window;
 final class TrainFixture {
   static final int VOCABULARY = 300;
   static final int LENGTH = 32;
-
-  private static final CleaningConfig CLEANING =
-      new CleaningConfig(
-          List.of(),
-          List.of(),
-          new LanguageConfig(List.of(), 0),
-          new GopherQualityFilter(0, 0, 0, 0, 0, 0, 0, 0, 0, List.of()),
-          new GopherRepetitionFilter(
-              0, 0, 0, 0, Collections.nCopies(3, 0.0), Collections.nCopies(6, 0.0)),
-          new C4Filter(0, 0, 0, false, List.of()));
-  private static final DeduplicationConfig DEDUPLICATION =
-      new DeduplicationConfig(
-          DeduplicationConfig.Method.NONE,
-          DeduplicationConfig.Keep.LONGEST,
-          DeduplicationConfig.Within.CORPUS,
-          DeduplicationConfig.Shingle.WORD,
-          5,
-          20,
-          6,
-          0.7,
-          new DeduplicationConfig.Decontamination(0, 10));
 
   private static SparkSession session;
 
@@ -98,14 +73,15 @@ final class TrainFixture {
               "text",
               "domain",
               1,
-              CLEANING,
-              DEDUPLICATION,
+              CleaningConfig.defaults(),
+              DeduplicationConfig.defaults(),
               VOCABULARY,
               LENGTH,
               100,
               0.1,
               0.0,
-              5);
+              5,
+              ReadingConfig.defaults());
       new Preparation(spark(), config, Progress.silent()).run();
       return output;
     } catch (IOException e) {
