@@ -21,6 +21,7 @@ import org.apache.spark.util.LongAccumulator;
 import org.metier.prep.document.Document;
 import org.metier.prep.document.DocumentCounts;
 import org.metier.prep.document.Split;
+import org.metier.prep.document.Step;
 import org.metier.prep.pack.BucketCounts;
 import org.metier.prep.pack.Buckets;
 import org.metier.prep.pack.ByNumber;
@@ -30,6 +31,7 @@ import org.metier.prep.pack.PackedSequences;
 import org.metier.prep.pack.ShardPlan;
 import org.metier.prep.pack.ShardTask;
 import org.metier.prep.read.InputFiles;
+import org.metier.prep.report.PrepareTables;
 import org.metier.prep.shard.ShardManifest;
 import org.metier.prep.shard.ShardManifest.Shard;
 import org.metier.prep.tokenize.BpeTrainer;
@@ -98,17 +100,24 @@ public final class Preparation {
     }
     output.begin();
 
-    try (ReadRecords records = new ReadStage(spark, config, stages, partitions).run(input);
+    PrepareTables tables = new PrepareTables(spark, output.tables(), input);
+    ReadStage reading = new ReadStage(spark, config, stages, partitions);
+    try (ReadRecords records = reading.run(input, tables);
         SelectStage selecting = new SelectStage(session, config, stages, partitions)) {
-      return prepare(selecting.run(records, input, output), output, beforeCommit);
+      return prepare(records, selecting, tables, output, beforeCommit);
     }
   }
 
   private PrepareReport prepare(
-      ReadRecords records, PreparedDirectory output, Runnable beforeCommit) {
-    JavaRDD<Document> documents = records.documents();
+      ReadRecords records,
+      SelectStage selecting,
+      PrepareTables tables,
+      PreparedDirectory output,
+      Runnable beforeCommit) {
+    JavaRDD<Document> documents = selecting.run(records, tables);
     DocumentCounts counts = new DocumentCounts();
     List<Tuple2<String, Long>> words = countWords(documents, records.counts().documents(), counts);
+    tables.counts().require(Step.DECONTAMINATE, counts.documentsByDomain());
     Tokenizer tokenizer = learnTokenizer(words);
     save(tokenizer, output.tokenizerFile());
 
@@ -119,19 +128,20 @@ public final class Preparation {
     JavaPairRDD<DocumentKey, int[]> encoded =
         encode(documents, sharedTokenizer, buckets, encodedBytes);
     List<BucketCounts> packed = pack(encoded, encodedBytes, bytes);
-    requireSame(counts, packed);
+    PreparedCounts result = new PreparedCounts(counts, buckets, packed);
+    tables.counts().require(Step.MIX, result.documentsByDomain());
 
     ShardPlan plan = new ShardPlan(buckets, packed, config.sequencesPerShard());
     requireSequences(plan);
     List<Shard> shards = writeShards(encoded, buckets, plan, tokenizer.separator(), output);
     sharedTokenizer.destroy();
 
-    PreparedCounts result = new PreparedCounts(records.counts(), counts, buckets, packed);
+    tables.writeReport();
     for (Split split : Split.values()) {
       ShardManifest manifest = result.manifest(split, config, tokenizer, plan, shards);
       save(manifest, output.splitDirectory(split));
     }
-    PrepareReport report = result.report(tokenizer, stages.seconds());
+    PrepareReport report = result.report(tables.counts(), tokenizer, stages.seconds());
     beforeCommit.run();
     output.commit(report);
     return report;
@@ -274,17 +284,6 @@ public final class Preparation {
                     + " prepare.sequenceLength = %d",
                 split.directory(), config.sequenceLength()));
       }
-    }
-  }
-
-  private static void requireSame(DocumentCounts counts, List<BucketCounts> packed) {
-    long documents = packed.stream().mapToLong(BucketCounts::documents).sum();
-    if (documents != counts.total().documents()) {
-      throw new BadDataException(
-          "prepare.input changed while it was read: "
-              + counts.total().documents()
-              + " documents first, then "
-              + documents);
     }
   }
 

@@ -32,14 +32,14 @@ import org.metier.prep.tokenize.Tokenizer;
 final class PreparedDirectory {
   static final String TOKENIZER = "tokenizer.json";
   static final String REPORT = "report.json";
-  static final String DUPLICATES = "duplicates";
+  static final String TABLES = "tables";
 
   private static final Set<String> OURS =
       Set.of(
           TOKENIZER,
           REPORT,
           "_" + REPORT,
-          DUPLICATES,
+          TABLES,
           Split.TRAIN.directory(),
           Split.HELD_OUT.directory());
 
@@ -183,9 +183,9 @@ final class PreparedDirectory {
     return new Path(aside, TOKENIZER);
   }
 
-  /** Where the running job writes the clusters of duplicates. */
-  Path duplicatesTable() {
-    return new Path(aside, DUPLICATES);
+  /** Where the running job writes its tables. */
+  Path tables() {
+    return new Path(aside, TABLES);
   }
 
   /** Moves the result to its place and marks it complete. */

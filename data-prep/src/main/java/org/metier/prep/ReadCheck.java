@@ -2,6 +2,7 @@ package org.metier.prep;
 
 import java.util.stream.Collectors;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.Path;
 import org.metier.prep.document.RejectReason;
 import org.metier.prep.document.Rejected;
 import org.metier.prep.read.InputFiles;
@@ -24,9 +25,10 @@ final class ReadCheck {
   }
 
   /**
+   * @param rejected where all rejected records are listed
    * @throws BadDataException if too many records are unreadable or none is a document
    */
-  void require(ReadCounts counts) {
+  void require(ReadCounts counts, Path rejected) {
     Rejected unknown = counts.first().get(RejectReason.UNKNOWN_DOMAIN);
     if (unknown != null) {
       throw new BadDataException(
@@ -40,13 +42,14 @@ final class ReadCheck {
       throw new BadDataException(
           String.format(
               "%s: %s; %d of %d records (%.2f %%) are unreadable, more than"
-                  + " prepare.maxRejectedShare = %s",
+                  + " prepare.maxRejectedShare = %s; all of them: %s",
               place(first),
               describe(first.reason()),
               counts.unreadable(),
               counts.records(),
               100.0 * counts.unreadable() / counts.records(),
-              config.maxRejectedShare()));
+              config.maxRejectedShare(),
+              rejected));
     }
     if (counts.documents() == 0) {
       String reasons =

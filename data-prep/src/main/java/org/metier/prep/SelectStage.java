@@ -4,7 +4,6 @@ import java.util.ArrayList;
 import java.util.List;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
-import org.apache.spark.api.java.function.Function;
 import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.util.LongAccumulator;
@@ -13,25 +12,26 @@ import org.metier.prep.dedup.Decontaminator;
 import org.metier.prep.dedup.Deduplication;
 import org.metier.prep.dedup.DeduplicationConfig;
 import org.metier.prep.dedup.DeduplicationConfig.Method;
-import org.metier.prep.dedup.DuplicatesTable;
 import org.metier.prep.dedup.Selection;
 import org.metier.prep.document.Document;
-import org.metier.prep.document.Outcome;
+import org.metier.prep.document.Rejected;
 import org.metier.prep.document.Split;
-import org.metier.prep.read.InputFiles;
-import org.metier.prep.read.ReadCounts;
-import scala.Tuple2;
+import org.metier.prep.document.Step;
+import org.metier.prep.report.PrepareTables;
 
-/** Takes out duplicates, and then training documents that share text with held-out ones. */
+/**
+ * Takes out duplicates, and then training documents that share text with held-out ones. What it
+ * gives may be used until it is closed.
+ */
 final class SelectStage implements AutoCloseable {
-  private static final long DOCUMENTS_PER_SHUFFLE = 100_000;
+  private static final long DOCUMENTS_PER_PARTITION = 100_000; // of a shuffle
 
   private final SparkSession session;
   private final JavaSparkContext spark;
   private final PrepareConfig config;
   private final Stages stages;
   private final int partitions;
-  private final List<Broadcast<Selection>> shared = new ArrayList<>();
+  private final List<Broadcast<Selection>> selections = new ArrayList<>();
 
   SelectStage(SparkSession session, PrepareConfig config, Stages stages, int partitions) {
     this.session = session;
@@ -41,48 +41,41 @@ final class SelectStage implements AutoCloseable {
     this.partitions = partitions;
   }
 
-  /** The records under the selection; this stage must stay open as long as they are used. */
-  ReadRecords run(ReadRecords records, InputFiles input, PreparedDirectory output) {
+  /** The documents that stay; the others are handed to the tables. */
+  JavaRDD<Document> run(ReadRecords records, PrepareTables tables) {
     DeduplicationConfig deduplication = config.deduplication();
-    ReadRecords selected = records;
-    Selection selection = Selection.NONE;
+    long total = records.counts().documents();
+    JavaRDD<Document> documents = records.documents();
     if (deduplication.method() != Method.NONE) {
-      Clusters clusters = deduplicate(records);
-      new DuplicatesTable(session).write(clusters.members(), input, output.duplicatesTable());
-      selection = clusters.selection();
-      selected = select(records, selection);
+      Clusters clusters = deduplicate(documents, total);
+      tables.writeDuplicates(clusters.members());
+      documents = select(Step.DEDUPLICATE, documents, clusters.selection(), tables);
     }
     if (deduplication.decontamination().ngram() > 0) {
-      selected = select(records, selection.without(contaminated(selected)));
+      Selection contaminated = Selection.without(contaminated(documents, total));
+      documents = select(Step.DECONTAMINATE, documents, contaminated, tables);
     }
-    return selected;
+    return documents;
   }
 
-  private Clusters deduplicate(ReadRecords records) {
-    long total = records.counts().documents();
+  private Clusters deduplicate(JavaRDD<Document> documents, long total) {
     LongAccumulator done = spark.sc().longAccumulator();
-    JavaRDD<Document> documents = counted(records.documents(), done);
     return stages.run(
         "deduplicate",
         total,
         "documents",
         done::sum,
-        () -> new Deduplication(session, config.deduplication(), shuffles(total)).find(documents),
+        () ->
+            new Deduplication(session, config.deduplication(), shuffles(total))
+                .find(counted(documents, done)),
         clusters ->
             String.format(
                 "%,d clusters of %,d documents", clusters.size(), clusters.members().size()));
   }
 
-  /** Partitions of a shuffle in which a document has a few kilobytes at most. */
-  private int shuffles(long documents) {
-    return (int) Math.max(partitions, documents / DOCUMENTS_PER_SHUFFLE);
-  }
-
-  private long[] contaminated(ReadRecords records) {
-    long total = records.counts().documents();
+  private long[] contaminated(JavaRDD<Document> documents, long total) {
     double heldOutShare = config.heldOutShare();
     LongAccumulator done = spark.sc().longAccumulator();
-    JavaRDD<Document> documents = records.documents();
     JavaRDD<Document> training =
         documents.filter(document -> document.split(heldOutShare) == Split.TRAIN);
     JavaRDD<Document> others =
@@ -93,9 +86,14 @@ final class SelectStage implements AutoCloseable {
         "documents",
         done::sum,
         () ->
-            new Decontaminator(session, config.deduplication().decontamination(), shuffles(total))
+            new Decontaminator(
+                    session, config.deduplication().decontamination(), shuffles(total))
                 .find(counted(training, done), counted(others, done)),
         keys -> String.format("%,d documents share text with held-out ones", keys.length));
+  }
+
+  private int shuffles(long documents) {
+    return (int) Math.max(partitions, documents / DOCUMENTS_PER_PARTITION);
   }
 
   private static JavaRDD<Document> counted(JavaRDD<Document> documents, LongAccumulator done) {
@@ -106,40 +104,24 @@ final class SelectStage implements AutoCloseable {
         });
   }
 
-  /** The records under a selection, counted anew: as many as before, some of them rejected. */
-  private ReadRecords select(ReadRecords records, Selection selection) {
-    Broadcast<Selection> broadcast = spark.broadcast(selection);
-    shared.add(broadcast);
-    Function<Document, Outcome> apply = document -> broadcast.value().apply(document);
-    ByPartition<ReadCounts> counts = new ByPartition<>();
-    spark.sc().register(counts);
-    records
-        .select(apply, records.counts())
-        .outcomes()
-        .mapPartitionsWithIndex(
-            (partition, outcomes) -> {
-              ReadCounts met = new ReadCounts();
-              outcomes.forEachRemaining(
-                  outcome -> {
-                    met.meet();
-                    met.add(outcome);
-                  });
-              counts.add(new Tuple2<>(partition, met));
-              return List.of().iterator();
-            },
-            true)
-        .count();
-    ReadCounts sum = new ReadCounts();
-    counts.value().forEach(sum::add);
-    if (sum.records() != records.counts().records()) {
-      throw new IllegalStateException(
-          "of " + records.counts().records() + " records selection has left " + sum.records());
-    }
-    return records.select(apply, sum);
+  private JavaRDD<Document> select(
+      Step step, JavaRDD<Document> documents, Selection selection, PrepareTables tables) {
+    Broadcast<Selection> shared = spark.broadcast(selection);
+    selections.add(shared);
+    JavaRDD<Rejected> rejected =
+        documents
+            .map(document -> shared.value().apply(document))
+            .filter(Rejected.class::isInstance)
+            .map(Rejected.class::cast);
+    tables.reject(step, rejected, selection.rejected());
+    return documents
+        .map(document -> shared.value().apply(document))
+        .filter(Document.class::isInstance)
+        .map(Document.class::cast);
   }
 
   @Override
   public void close() {
-    shared.forEach(Broadcast::destroy);
+    selections.forEach(Broadcast::destroy);
   }
 }

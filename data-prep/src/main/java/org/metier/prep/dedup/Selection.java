@@ -14,9 +14,6 @@ import org.metier.prep.document.Rejected;
 public final class Selection implements Serializable {
   private static final long serialVersionUID = 1L;
 
-  /** Nothing is known about any document. */
-  public static final Selection NONE = new Selection(new long[0], new byte[0], new long[0]);
-
   private static final RejectReason[] REASONS = RejectReason.values();
   private static final byte STAYS = -1;
   private static final int OFFSET_BITS = 40;
@@ -81,23 +78,21 @@ public final class Selection implements Serializable {
         : Rejected.of(REASONS[reasons[index]], document);
   }
 
-  /** This selection, and then contaminated documents that it had let stay. */
-  public Selection without(long[] contaminated) {
-    long[] all = Arrays.copyOf(keys, keys.length + contaminated.length);
-    System.arraycopy(contaminated, 0, all, keys.length, contaminated.length);
-    all = Arrays.stream(all).sorted().distinct().toArray();
-    byte[] newReasons = new byte[all.length];
-    long[] newUnits = new long[all.length];
-    long[] sorted = contaminated.clone();
-    Arrays.sort(sorted);
-    for (int i = 0; i < all.length; i++) {
-      int before = Arrays.binarySearch(keys, all[i]);
-      newReasons[i] = before < 0 ? STAYS : reasons[before];
-      newUnits[i] = before < 0 ? 0 : units[before];
-      if (Arrays.binarySearch(sorted, all[i]) >= 0) {
-        newReasons[i] = code(RejectReason.CONTAMINATED);
-      }
+  /** Of all documents those with these keys go: they are contaminated. */
+  public static Selection without(long[] contaminated) {
+    long[] keys = contaminated.clone();
+    Arrays.sort(keys);
+    byte[] reasons = new byte[keys.length];
+    Arrays.fill(reasons, code(RejectReason.CONTAMINATED));
+    return new Selection(keys, reasons, new long[keys.length]);
+  }
+
+  /** How many documents go. */
+  public long rejected() {
+    long rejected = 0;
+    for (byte reason : reasons) {
+      rejected += reason == STAYS ? 0 : 1;
     }
-    return new Selection(all, newReasons, newUnits);
+    return rejected;
   }
 }

@@ -21,12 +21,12 @@ public final class ReadCounts implements Serializable {
   private final EnumMap<RejectReason, Rejected> first = new EnumMap<>(RejectReason.class);
 
   /** Counts a record that has been met, whatever becomes of it. */
-  public void meet() {
+  void meet() {
     records++;
   }
 
   /** Counts what became of a record. */
-  public void add(Outcome outcome) {
+  void add(Outcome outcome) {
     if (outcome instanceof Rejected rejection) {
       add(rejection.domain(), rejection.reason(), 1);
       mark(rejection);

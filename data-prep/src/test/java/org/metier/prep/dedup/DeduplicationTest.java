@@ -20,7 +20,6 @@ import org.metier.prep.dedup.DeduplicationConfig.Keep;
 import org.metier.prep.dedup.DeduplicationConfig.Method;
 import org.metier.prep.dedup.DeduplicationConfig.Within;
 import org.metier.prep.document.Document;
-import org.metier.prep.document.Outcome;
 import org.metier.prep.document.RejectReason;
 import org.metier.prep.document.Rejected;
 
@@ -250,13 +249,9 @@ class DeduplicationTest {
                   LocalSpark.session(), new DeduplicationConfig.Decontamination(13, 10), parts)
               .find(spark.parallelize(training, parts), spark.parallelize(List.of(heldOut), 1));
       assertThat(found).containsExactly(Selection.key(training.get(0)));
-      Selection selection = Selection.NONE.without(found);
+      Selection selection = Selection.without(found);
       assertThat(reasons(selection, training.get(0), training.get(1)))
           .containsExactly("contaminated", "stays");
     }
-    Selection both =
-        find(Method.EXACT, Keep.FIRST, Within.CORPUS, training.get(0), training.get(0).inUnit(1))
-            .selection();
-    assertThat(both.apply(training.get(1))).isInstanceOf(Outcome.class);
   }
 }
