@@ -2,15 +2,21 @@ package org.metier.prep;
 
 import java.io.Serializable;
 import java.util.List;
+import org.metier.prep.clean.CleaningConfig;
+import org.metier.prep.dedup.DeduplicationConfig;
+import org.metier.prep.read.FieldPaths;
+import org.metier.prep.read.ReadingConfig;
 
 /**
  * The {@code prepare} section of a run: how text becomes token shards.
  *
- * @param input JSONL files, or directories of them; any Hadoop file system
+ * @param input files of JSON, Parquet or text, or directories of them; any Hadoop file system
  * @param output directory that receives the tokenizer, the shards and their manifests
- * @param textField name of the JSON field that holds the text
- * @param domainField name of the JSON field that holds the domain tag
+ * @param textField the field that holds the text, or the path to it, as {@code meta.text}
+ * @param domainField the field that holds the domain tag, or the path to it
  * @param minCharacters shorter documents are dropped and counted
+ * @param cleaning what is done to the text of each document, and which documents are dropped
+ * @param deduplication which documents say the same, and what becomes of them
  * @param vocabSize entries of the byte-level BPE vocabulary, the 256 bytes and the separator
  *     included
  * @param sequenceLength tokens that a model sees at once
@@ -18,6 +24,7 @@ import java.util.List;
  * @param heldOutShare share of the documents that training never sees
  * @param maxRejectedShare share of unreadable records above which the job stops
  * @param seed decides the split and the order, together with the documents alone
+ * @param reading how files become records, and tags domains
  */
 public record PrepareConfig(
     List<String> input,
@@ -25,17 +32,22 @@ public record PrepareConfig(
     String textField,
     String domainField,
     int minCharacters,
+    CleaningConfig cleaning,
+    DeduplicationConfig deduplication,
     int vocabSize,
     int sequenceLength,
     int sequencesPerShard,
     double heldOutShare,
     double maxRejectedShare,
-    long seed)
+    long seed,
+    ReadingConfig reading)
     implements Serializable {
 
   public PrepareConfig {
     input = List.copyOf(input);
     require(!input.isEmpty(), "input must name at least one file or directory");
+    requirePath("textField", textField);
+    requirePath("domainField", domainField);
     require(minCharacters >= 1, "minCharacters must be at least 1, is " + minCharacters);
     require(
         vocabSize >= 257 && vocabSize <= 1 << 20,
@@ -49,6 +61,14 @@ public record PrepareConfig(
     require(
         maxRejectedShare >= 0 && maxRejectedShare <= 1,
         "maxRejectedShare must lie between 0 and 1, is " + maxRejectedShare);
+  }
+
+  private static void requirePath(String key, String value) {
+    try {
+      FieldPaths.parse(value);
+    } catch (IllegalArgumentException e) {
+      throw new IllegalArgumentException(key + " " + e.getMessage(), e);
+    }
   }
 
   private static void require(boolean condition, String message) {

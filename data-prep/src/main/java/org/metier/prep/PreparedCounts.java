@@ -6,28 +6,29 @@ import java.util.Map;
 import java.util.TreeMap;
 import org.metier.prep.PrepareReport.DomainCounts;
 import org.metier.prep.PrepareReport.TokenizerSummary;
+import org.metier.prep.document.DocumentCounts;
 import org.metier.prep.document.Split;
 import org.metier.prep.pack.Bucket;
 import org.metier.prep.pack.BucketCounts;
 import org.metier.prep.pack.Buckets;
 import org.metier.prep.pack.ShardPlan;
-import org.metier.prep.read.ReadCounts;
+import org.metier.prep.report.StepCounts;
 import org.metier.prep.shard.ShardManifest;
 import org.metier.prep.shard.ShardManifest.Shard;
 import org.metier.prep.tokenize.Tokenizer;
 
 /** Adds up what the stages have counted, for the manifests and the report. */
 final class PreparedCounts {
-  private final ReadCounts read;
+  private final DocumentCounts documentCounts;
   private final Buckets buckets;
   private final List<BucketCounts> packed;
   private final List<String> domains;
 
-  PreparedCounts(ReadCounts read, Buckets buckets, List<BucketCounts> packed) {
-    this.read = read;
+  PreparedCounts(DocumentCounts documents, Buckets buckets, List<BucketCounts> packed) {
+    this.documentCounts = documents;
     this.buckets = buckets;
     this.packed = packed;
-    this.domains = read.domains();
+    this.domains = documents.domains();
   }
 
   /**
@@ -64,10 +65,20 @@ final class PreparedCounts {
         config.seed());
   }
 
+  /** Documents that were packed, by domain. */
+  Map<String, Long> documentsByDomain() {
+    Map<String, Long> documents = new TreeMap<>();
+    for (BucketCounts counts : packed) {
+      String domain = domains.get(buckets.get(counts.bucket()).domain());
+      documents.merge(domain, counts.documents(), Long::sum);
+    }
+    return documents;
+  }
+
   /** The report. */
-  PrepareReport report(Tokenizer tokenizer, Map<String, Double> secondsByStage) {
+  PrepareReport report(StepCounts steps, Tokenizer tokenizer, Map<String, Double> secondsByStage) {
     Map<String, Long> rejected = new TreeMap<>();
-    read.rejected().forEach((reason, count) -> rejected.put(reason.label(), count));
+    steps.rejected().forEach((reason, count) -> rejected.put(reason.label(), count));
     List<DomainCounts> counts = new ArrayList<>();
     long bytes = 0;
     long tokens = 0;
@@ -81,7 +92,13 @@ final class PreparedCounts {
     TokenizerSummary summary =
         new TokenizerSummary(tokenizer.vocabSize(), tokenizer.sha256(), (double) bytes / tokens);
     return new PrepareReport(
-        read.records(), rejected, read.documents(), counts, summary, secondsByStage, false);
+        steps.records(),
+        rejected,
+        documentCounts.total().documents(),
+        counts,
+        summary,
+        secondsByStage,
+        false);
   }
 
   private List<DomainCounts> domainCounts(Split split) {
@@ -101,8 +118,7 @@ final class PreparedCounts {
         }
       }
       String name = domains.get(domain);
-      ReadCounts.Kept kept = read.kept(split).get(name);
-      long bytes = kept == null ? 0 : kept.bytes();
+      long bytes = documentCounts.size(split, name).bytes();
       result.add(
           new DomainCounts(split.directory(), name, documents, bytes, tokens, sequences, dropped));
     }

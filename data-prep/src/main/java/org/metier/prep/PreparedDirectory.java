@@ -32,9 +32,16 @@ import org.metier.prep.tokenize.Tokenizer;
 final class PreparedDirectory {
   static final String TOKENIZER = "tokenizer.json";
   static final String REPORT = "report.json";
+  static final String TABLES = "tables";
 
   private static final Set<String> OURS =
-      Set.of(TOKENIZER, REPORT, "_" + REPORT, Split.TRAIN.directory(), Split.HELD_OUT.directory());
+      Set.of(
+          TOKENIZER,
+          REPORT,
+          "_" + REPORT,
+          TABLES,
+          Split.TRAIN.directory(),
+          Split.HELD_OUT.directory());
 
   private static final ObjectMapper JSON =
       JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
@@ -174,6 +181,11 @@ final class PreparedDirectory {
   /** Where the running job writes the tokenizer. */
   Path tokenizerFile() {
     return new Path(aside, TOKENIZER);
+  }
+
+  /** Where the running job writes its tables. */
+  Path tables() {
+    return new Path(aside, TABLES);
   }
 
   /** Moves the result to its place and marks it complete. */

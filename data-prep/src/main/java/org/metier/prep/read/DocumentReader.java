@@ -3,43 +3,39 @@ package org.metier.prep.read;
 import java.io.Closeable;
 import java.io.IOException;
 import java.util.Iterator;
-import java.util.List;
 import java.util.NoSuchElementException;
-import java.util.Optional;
-import org.apache.hadoop.conf.Configuration;
 import org.metier.prep.BadDataException;
-import org.metier.prep.PrepareConfig;
+import org.metier.prep.clean.Cleaned;
+import org.metier.prep.clean.Cleaning;
 import org.metier.prep.document.Document;
+import org.metier.prep.document.Outcome;
 import org.metier.prep.document.RejectReason;
-import org.metier.prep.filter.DocumentFilter;
+import org.metier.prep.document.Rejected;
 
-/**
- * The documents of one slice. Blank lines are not records; every other line becomes a document or
- * is counted with the reason why not.
- */
-public final class DocumentReader implements Iterator<Document>, Closeable {
-  /** Longer lines are rejected: they would not fit the memory of a small executor. */
-  static final int MAX_LINE_BYTES = 64 << 20;
-
+/** The records of one slice: each is a document, or is rejected with the reason why not. */
+public final class DocumentReader implements Iterator<Outcome>, Closeable {
   private final FileSlice slice;
-  private final LineReader lines;
-  private final JsonRecordParser parser;
-  private final List<DocumentFilter> filters;
-  private final PrepareConfig config;
+  private final RecordReader records;
+  private final RecordFields fields;
+  private final DomainMap domains;
+  private final Cleaning cleaning;
+  private final long seed;
   private final ReadCounts counts = new ReadCounts();
-  private Document next;
+  private Outcome next; // null behind the last
 
-  public DocumentReader(
-      FileSlice slice, PrepareConfig config, List<DocumentFilter> filters, Configuration hadoop) {
+  DocumentReader(
+      FileSlice slice,
+      RecordReader records,
+      RecordFields fields,
+      DomainMap domains,
+      Cleaning cleaning,
+      long seed) {
     this.slice = slice;
-    this.config = config;
-    this.filters = filters;
-    this.parser = new JsonRecordParser(config.textField(), config.domainField(), MAX_LINE_BYTES);
-    try {
-      this.lines = new LineReader(slice, hadoop, MAX_LINE_BYTES);
-    } catch (IOException e) {
-      throw new BadDataException(slice.path() + " cannot be read: " + e.getMessage(), e);
-    }
+    this.records = records;
+    this.fields = fields;
+    this.domains = domains;
+    this.cleaning = cleaning;
+    this.seed = seed;
     next = read();
   }
 
@@ -49,95 +45,73 @@ public final class DocumentReader implements Iterator<Document>, Closeable {
   }
 
   @Override
-  public Document next() {
+  public Outcome next() {
     if (next == null) {
       throw new NoSuchElementException();
     }
-    Document document = next;
+    Outcome outcome = next;
     next = read();
-    return document;
+    return outcome;
   }
 
-  /** What has been met so far; complete when there is no next document. */
+  /** What has been met so far; complete when there is no next record. */
   public ReadCounts counts() {
     return counts;
   }
 
-  private Document read() {
+  private Outcome read() {
+    RawRecord record;
     try {
-      while (true) {
-        switch (lines.next()) {
-          case END -> {
-            close();
-            return null;
-          }
-          case TOO_LONG -> reject(RejectReason.LINE_TOO_LONG);
-          case TRUNCATED -> reject(RejectReason.TRUNCATED_FILE);
-          case LINE -> {
-            Document document = parse();
-            if (document != null) {
-              counts.keep(document, document.split(config.heldOutShare()));
-              return document;
-            }
-          }
-        }
-      }
+      record = records.next();
     } catch (IOException e) {
       throw new BadDataException(slice.path() + " cannot be read: " + e.getMessage(), e);
     }
-  }
-
-  /** The document of the current line, or null if it is blank or rejected. */
-  private Document parse() {
-    byte[] buffer = lines.buffer();
-    int start = lines.lineStart();
-    int length = lines.lineLength();
-    if (lines.lineOffset() == 0 && startsWithByteOrderMark(buffer, start, length)) {
-      start += 3;
-      length -= 3;
-    }
-    if (isBlank(buffer, start, length)) {
+    if (record == null) {
+      close();
       return null;
     }
-    RejectReason unreadable = parser.parse(buffer, start, length);
-    if (unreadable != null) {
-      reject(unreadable);
-      return null;
-    }
-    for (DocumentFilter filter : filters) {
-      Optional<RejectReason> reason = filter.reject(parser.text());
-      if (reason.isPresent()) {
-        reject(reason.get());
-        return null;
-      }
-    }
-    return Document.of(parser.text(), parser.domain(), config.seed());
+    counts.meet();
+    Outcome outcome =
+        record instanceof RawRecord.Readable readable
+            ? outcome(readable)
+            : rejected((RawRecord.Unreadable) record);
+    counts.add(outcome);
+    return outcome;
   }
 
-  private void reject(RejectReason reason) {
-    counts.reject(reason, slice.file(), lines.lineOffset());
+  private Rejected rejected(RawRecord.Unreadable record) {
+    return Rejected.of(record.reason(), "", slice.file(), record.offset(), record.excerpt());
   }
 
-  private static boolean startsWithByteOrderMark(byte[] buffer, int start, int length) {
-    return length >= 3
-        && buffer[start] == (byte) 0xEF
-        && buffer[start + 1] == (byte) 0xBB
-        && buffer[start + 2] == (byte) 0xBF;
-  }
-
-  private static boolean isBlank(byte[] buffer, int start, int length) {
-    for (int i = start; i < start + length; i++) {
-      if (buffer[i] != ' ' && buffer[i] != '\t' && buffer[i] != '\r') {
-        return false;
-      }
+  private Outcome outcome(RawRecord.Readable record) {
+    String tag =
+        slice.format() == FileFormat.TEXT
+            ? slice.pathTag()
+            : fields.tag(record.domainField(), slice.pathTag());
+    if (tag.isBlank()) {
+      return rejected(RejectReason.MISSING_DOMAIN, "", record);
+    } else if (domains.isDropped(tag)) {
+      return rejected(RejectReason.DROPPED_DOMAIN, domains.domain(tag), record);
+    } else if (domains.isUnknown(tag)) {
+      return rejected(RejectReason.UNKNOWN_DOMAIN, tag, record);
     }
-    return true;
+    String domain = domains.domain(tag);
+    Cleaned cleaned = cleaning.apply(record.text(), domain);
+    if (cleaned instanceof Cleaned.Rejected rejection) {
+      return rejected(rejection.reason(), domain, record);
+    }
+    String text = ((Cleaned.Kept) cleaned).text();
+    return Document.of(text, domain, seed, slice.file(), record.offset());
+  }
+
+  private Rejected rejected(RejectReason reason, String domain, RawRecord.Readable record) {
+    return Rejected.of(reason, domain, slice.file(), record.offset(), record.text());
   }
 
   @Override
   public void close() {
     try {
-      lines.close();
+      records.close();
     } catch (IOException e) {
       throw new BadDataException(slice.path() + " cannot be closed: " + e.getMessage(), e);
     }

@@ -1,130 +1,112 @@
 package org.metier.prep.read;
 
 import java.io.Serializable;
+import java.util.Collections;
 import java.util.EnumMap;
-import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.TreeSet;
 import org.metier.prep.document.Document;
+import org.metier.prep.document.DocumentCounts.Size;
+import org.metier.prep.document.Outcome;
 import org.metier.prep.document.RejectReason;
-import org.metier.prep.document.Split;
+import org.metier.prep.document.Rejected;
 
-/** What reading has met: kept and rejected records always add up to the records read. */
+/** What reading has met: documents and rejections must add up to the records. */
 public final class ReadCounts implements Serializable {
   private static final long serialVersionUID = 1L;
 
-  /** Documents and their bytes of UTF-8 in one domain and split. */
-  public static final class Kept implements Serializable {
-    private static final long serialVersionUID = 1L;
-    private long documents;
-    private long bytes;
-
-    public long documents() {
-      return documents;
-    }
-
-    public long bytes() {
-      return bytes;
-    }
-  }
-
-  /** Where the first unreadable record lies: file number, byte offset in the uncompressed file. */
-  public record BadRecord(int file, long offset, RejectReason reason) implements Serializable {
-    boolean isBefore(BadRecord other) {
-      return file < other.file || (file == other.file && offset < other.offset);
-    }
-  }
-
   private long records;
-  private final EnumMap<RejectReason, Long> rejected = new EnumMap<>(RejectReason.class);
-  private final EnumMap<Split, TreeMap<String, Kept>> kept = new EnumMap<>(Split.class);
-  private BadRecord firstUnreadable; // null until there is one
+  private final TreeMap<String, Size> documentsOf = new TreeMap<>();
+  private final TreeMap<String, EnumMap<RejectReason, Long>> rejectedOf = new TreeMap<>();
+  private final EnumMap<RejectReason, Rejected> first = new EnumMap<>(RejectReason.class);
 
-  public ReadCounts() {
-    for (Split split : Split.values()) {
-      kept.put(split, new TreeMap<>());
-    }
-  }
-
-  void reject(RejectReason reason, int file, long offset) {
+  /** Counts a record that has been met, whatever becomes of it. */
+  void meet() {
     records++;
-    rejected.merge(reason, 1L, Long::sum);
-    if (reason.unreadable()) {
-      mark(new BadRecord(file, offset, reason));
+  }
+
+  /** Counts what became of a record. */
+  void add(Outcome outcome) {
+    if (outcome instanceof Rejected rejection) {
+      add(rejection.domain(), rejection.reason(), 1);
+      mark(rejection);
+    } else if (outcome instanceof Document document) {
+      documentsOf.merge(document.domain(), new Size(1, document.utf8().length), Size::plus);
     }
   }
 
-  void keep(Document document, Split split) {
-    records++;
-    Kept counts = kept.get(split).computeIfAbsent(document.domain(), domain -> new Kept());
-    counts.documents++;
-    counts.bytes += document.utf8().length;
+  private void add(String domain, RejectReason reason, long count) {
+    rejectedOf
+        .computeIfAbsent(domain, name -> new EnumMap<>(RejectReason.class))
+        .merge(reason, count, Long::sum);
   }
 
-  private void mark(BadRecord record) {
-    if (firstUnreadable == null || record.isBefore(firstUnreadable)) {
-      firstUnreadable = record;
-    }
+  private void mark(Rejected record) {
+    first.merge(record.reason(), record, ReadCounts::earlier);
+  }
+
+  private static Rejected earlier(Rejected a, Rejected b) {
+    boolean before = a.file() < b.file() || (a.file() == b.file() && a.offset() <= b.offset());
+    return before ? a : b;
   }
 
   /** Adds what another part of the input has given. */
   public void add(ReadCounts other) {
     records += other.records;
-    other.rejected.forEach((reason, count) -> rejected.merge(reason, count, Long::sum));
-    other.kept.forEach(
-        (split, domains) ->
-            domains.forEach(
-                (domain, counts) -> {
-                  Kept sum = kept.get(split).computeIfAbsent(domain, name -> new Kept());
-                  sum.documents += counts.documents;
-                  sum.bytes += counts.bytes;
-                }));
-    if (other.firstUnreadable != null) {
-      mark(other.firstUnreadable);
-    }
+    other.documentsOf.forEach((domain, size) -> documentsOf.merge(domain, size, Size::plus));
+    other.rejectedOf.forEach(
+        (domain, reasons) -> reasons.forEach((reason, count) -> add(domain, reason, count)));
+    other.first.values().forEach(this::mark);
   }
 
-  /** Records read, kept or not. */
+  /** Records met. */
   public long records() {
     return records;
   }
 
+  /** Records that became documents. */
+  public long documents() {
+    return documentsOf.values().stream().mapToLong(Size::documents).sum();
+  }
+
+  /** Documents and their bytes by domain, sorted by name. */
+  public Map<String, Size> byDomain() {
+    return Collections.unmodifiableMap(documentsOf);
+  }
+
+  /** Records rejected, by domain, empty if it is not known, and reason. */
+  public Map<String, EnumMap<RejectReason, Long>> rejectedByDomain() {
+    return Collections.unmodifiableMap(rejectedOf);
+  }
+
   /** Records rejected, by reason; reasons that did not occur are absent. */
   public Map<RejectReason, Long> rejected() {
-    return rejected;
+    EnumMap<RejectReason, Long> sum = new EnumMap<>(RejectReason.class);
+    rejectedOf
+        .values()
+        .forEach(
+            reasons -> reasons.forEach((reason, count) -> sum.merge(reason, count, Long::sum)));
+    return sum;
   }
 
   /** Records that could not be understood. */
   public long unreadable() {
-    return rejected.entrySet().stream()
+    return rejected().entrySet().stream()
         .filter(entry -> entry.getKey().unreadable())
         .mapToLong(Map.Entry::getValue)
         .sum();
   }
 
-  /** The first record that could not be understood, in the order of the input; null if none. */
-  public BadRecord firstUnreadable() {
-    return firstUnreadable;
+  /** The first record of each reason, in the order of the input. */
+  public Map<RejectReason, Rejected> first() {
+    return Collections.unmodifiableMap(first);
   }
 
-  /** Names of all domains with a document, sorted. */
-  public List<String> domains() {
-    TreeSet<String> names = new TreeSet<>();
-    kept.values().forEach(domains -> names.addAll(domains.keySet()));
-    return List.copyOf(names);
-  }
-
-  /** Documents kept in all domains and splits. */
-  public long documents() {
-    return kept.values().stream()
-        .flatMap(domains -> domains.values().stream())
-        .mapToLong(Kept::documents)
-        .sum();
-  }
-
-  /** Kept documents of a split by domain, sorted by name. */
-  public Map<String, Kept> kept(Split split) {
-    return kept.get(split);
+  /** The first record that could not be understood; there must be one. */
+  public Rejected firstUnreadable() {
+    return first.values().stream()
+        .filter(record -> record.reason().unreadable())
+        .reduce(ReadCounts::earlier)
+        .orElseThrow();
   }
 }

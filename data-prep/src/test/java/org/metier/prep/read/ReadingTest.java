@@ -13,6 +13,7 @@ import org.apache.hadoop.conf.Configuration;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.metier.prep.PrepareConfig;
+import org.metier.prep.PrepareFixture;
 import org.metier.prep.document.Document;
 import org.metier.prep.document.RejectReason;
 import org.metier.prep.document.Split;
@@ -27,11 +28,11 @@ class ReadingTest {
     return Files.write(directory.resolve(name), bytes);
   }
 
-  private static List<String> lines(Path file, long sliceBytes, int maxLineBytes)
-      throws IOException {
+  private static List<String> lines(Path file, long sliceBytes) throws IOException {
     List<String> lines = new ArrayList<>();
-    for (FileSlice slice : InputFiles.list(List.of(file.toString()), HADOOP).slices(sliceBytes)) {
-      try (LineReader reader = new LineReader(slice, HADOOP, maxLineBytes)) {
+    PrepareConfig config = new PrepareFixture(Path.of("out"), file).config();
+    for (FileSlice slice : InputFiles.list(config, HADOOP).slices(sliceBytes)) {
+      try (LineReader reader = new LineReader(slice, new ReadingFixture().config(), HADOOP)) {
         LineReader.Outcome outcome = reader.next();
         while (outcome != LineReader.Outcome.END) {
           String line =
@@ -59,7 +60,7 @@ class ReadingTest {
       }
       Path file = write("lines.jsonl", text.toString().getBytes(StandardCharsets.UTF_8));
       for (long sliceBytes : new long[] {1, 2, 3, 7, 10, 64, 10_000}) {
-        assertThat(lines(file, sliceBytes, 1 << 20)).as("%s", text).isEqualTo(expected);
+        assertThat(lines(file, sliceBytes)).as("%s", text).isEqualTo(expected);
       }
     }
   }
@@ -69,10 +70,10 @@ class ReadingTest {
     String big = "b".repeat(600_000);
     String huge = "h".repeat(3_000_000);
     Path file = write("big.jsonl", (big + "\n" + huge + "\nend\n").getBytes());
-    assertThat(lines(file, 1 << 30, 1_000_000))
-        .containsExactly("0:" + big, "600001:TOO_LONG", "3600002:end");
-    assertThat(lines(file, 700_000, 1_000_000))
-        .containsExactly("0:" + big, "600001:TOO_LONG", "3600002:end");
+    for (long sliceBytes : new long[] {1 << 30, 700_000}) {
+      assertThat(lines(file, sliceBytes))
+          .containsExactly("0:" + big, "600001:TOO_LONG", "3600002:end");
+    }
   }
 
   @Test
@@ -107,12 +108,15 @@ class ReadingTest {
 
   private static ReadCounts counts(Path file, List<Document> documents) {
     PrepareConfig config =
-        new PrepareConfig(
-            List.of(file.toString()), "out", "text", "domain", 2, 300, 8, 10, 0.1, 0, 1);
-    FileSlice slice = InputFiles.list(config.input(), HADOOP).slices(1 << 20).get(0);
-    try (DocumentReader reader =
-        new DocumentReader(slice, config, List.of(new LengthFilter(2)), HADOOP)) {
-      reader.forEachRemaining(documents::add);
+        new PrepareFixture(Path.of("out"), file).minCharacters(2).maxRejectedShare(0).config();
+    FileSlice slice = InputFiles.list(config, HADOOP).slices(1 << 20).get(0);
+    try (DocumentReader reader = new DocumentSource(config, HADOOP).read(slice)) {
+      reader.forEachRemaining(
+          outcome -> {
+            if (outcome instanceof Document document) {
+              documents.add(document);
+            }
+          });
       return reader.counts();
     }
   }
@@ -131,28 +135,17 @@ class ReadingTest {
     int heldOut = 0;
     int moved = 0;
     for (int i = 0; i < 20_000; i++) {
-      Split split = Document.of("text " + i, "a", 1).split(0.1);
-      assertThat(Document.of("text " + i, "b", 1).split(0.1)).isEqualTo(split);
+      Split split = document("text " + i, "a", 1).split(0.1);
+      assertThat(document("text " + i, "b", 1).split(0.1)).isEqualTo(split);
       heldOut += split == Split.HELD_OUT ? 1 : 0;
-      moved += Document.of("text " + i, "a", 2).split(0.1) == split ? 0 : 1;
+      moved += document("text " + i, "a", 2).split(0.1) == split ? 0 : 1;
     }
     // Binomial: 2000 and 3600 expected, five standard deviations are 212 and 272.
     assertThat(heldOut).isBetween(1788, 2212);
     assertThat(moved).isBetween(3328, 3872);
   }
 
-  @Test
-  void aTaskThatRunsTwiceIsCountedOnce() {
-    SliceCounts total = new SliceCounts();
-    for (int attempt = 0; attempt < 2; attempt++) {
-      SliceCounts task = new SliceCounts();
-      ReadCounts counts = new ReadCounts();
-      counts.reject(RejectReason.TOO_SHORT, 0, 5);
-      counts.keep(Document.of("text", "law", 1), Split.TRAIN);
-      task.add(new scala.Tuple2<>(3, counts));
-      total.merge(task);
-    }
-    assertThat(total.value().records()).isEqualTo(2);
-    assertThat(total.value().documents()).isEqualTo(1);
+  private static Document document(String text, String domain, long seed) {
+    return Document.of(text, domain, seed, 0, 0);
   }
 }

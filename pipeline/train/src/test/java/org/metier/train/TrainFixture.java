@@ -16,6 +16,9 @@ import org.metier.model.optim.WarmupStableDecay;
 import org.metier.prep.Preparation;
 import org.metier.prep.PrepareConfig;
 import org.metier.prep.Progress;
+import org.metier.prep.clean.CleaningConfig;
+import org.metier.prep.dedup.DeduplicationConfig;
+import org.metier.prep.read.ReadingConfig;
 import org.metier.train.AveragingConfig.Diloco;
 import org.metier.train.AveragingConfig.Fedspeed;
 import org.metier.train.AveragingConfig.Outer;
@@ -70,12 +73,15 @@ final class TrainFixture {
               "text",
               "domain",
               1,
+              CleaningConfig.defaults(),
+              DeduplicationConfig.defaults(),
               VOCABULARY,
               LENGTH,
               100,
               0.1,
               0.0,
-              5);
+              5,
+              ReadingConfig.defaults());
       new Preparation(spark(), config, Progress.silent()).run();
       return output;
     } catch (IOException e) {
