@@ -37,6 +37,7 @@ import org.metier.prep.read.SliceCounts;
 import org.metier.prep.shard.ShardManifest;
 import org.metier.prep.shard.ShardManifest.Shard;
 import org.metier.prep.tokenize.BpeTrainer;
+import org.metier.prep.tokenize.BytePairTokenizer;
 import org.metier.prep.tokenize.Tokenizer;
 import org.metier.prep.tokenize.WordCounts;
 import scala.Tuple2;
@@ -190,14 +191,14 @@ public final class Preparation {
   }
 
   private Tokenizer learnTokenizer(List<Tuple2<String, Long>> words) {
-    int merges = Tokenizer.mergesFor(config.vocabSize());
+    int merges = BytePairTokenizer.mergesFor(config.vocabSize());
     AtomicInteger done = new AtomicInteger();
     return stages.run(
         "tokenizer",
         merges,
         "merges",
         done::get,
-        () -> Tokenizer.of(BpeTrainer.train(words, merges, done::set)),
+        () -> BytePairTokenizer.of(BpeTrainer.train(words, merges, done::set)),
         tokenizer -> String.format("%,d tokens", tokenizer.vocabSize()));
   }
 

@@ -18,6 +18,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.metier.prep.BadDataException;
 import org.metier.prep.LocalSpark;
+import org.metier.prep.tokenize.BytePairTokenizer;
 import org.metier.prep.tokenize.Tokenizer;
 
 class ShardTest {
@@ -198,7 +199,7 @@ class ShardTest {
 
   @Test
   void anotherTokenizerIsRefused() {
-    Tokenizer bytes = Tokenizer.of(List.of());
+    Tokenizer bytes = BytePairTokenizer.ofBytes();
     Path file = new Path("tokenizer.json");
     requireBad(
         () -> manifest.requireTokenizer(bytes, file),
