@@ -19,6 +19,7 @@ import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.util.LongAccumulator;
 import org.metier.prep.document.Document;
+import org.metier.prep.document.DocumentCounts;
 import org.metier.prep.document.Split;
 import org.metier.prep.pack.BucketCounts;
 import org.metier.prep.pack.Buckets;
@@ -28,12 +29,7 @@ import org.metier.prep.pack.EncodedDocuments;
 import org.metier.prep.pack.PackedSequences;
 import org.metier.prep.pack.ShardPlan;
 import org.metier.prep.pack.ShardTask;
-import org.metier.prep.read.DocumentReader;
-import org.metier.prep.read.DocumentSource;
-import org.metier.prep.read.FileSlice;
 import org.metier.prep.read.InputFiles;
-import org.metier.prep.read.ReadCounts;
-import org.metier.prep.read.SliceCounts;
 import org.metier.prep.shard.ShardManifest;
 import org.metier.prep.shard.ShardManifest.Shard;
 import org.metier.prep.tokenize.BpeTrainer;
@@ -46,7 +42,7 @@ import scala.Tuple2;
  * From domain-tagged text to token shards. {@link #run} reads from top to bottom:
  *
  * <pre>
- * read and count words → learn the tokenizer → encode and pack → shuffle and write the shards
+ * read once → count words → learn the tokenizer → encode and pack → shuffle and write the shards
  * </pre>
  *
  * The result is a function of the configuration and the documents alone: neither the number of
@@ -55,9 +51,6 @@ import scala.Tuple2;
 public final class Preparation {
   /** Rarer words than the first million hardly move a merge, and must not fill the driver. */
   private static final int MAX_WORDS = 1 << 20;
-
-  private static final long MAX_SLICE_BYTES = 64L << 20;
-  private static final long MIN_SLICE_BYTES = 1L << 16;
 
   private final JavaSparkContext spark;
   private final PrepareConfig config;
@@ -104,32 +97,34 @@ public final class Preparation {
     }
     output.begin();
 
-    SliceCounts sliceCounts = new SliceCounts();
-    spark.sc().register(sliceCounts);
-    JavaRDD<FileSlice> slices = slices(input);
-    DocumentSource source = new DocumentSource(config, hadoop);
+    try (ReadRecords records = new ReadStage(spark, config, stages, partitions).run(input)) {
+      return prepare(records, output, beforeCommit);
+    }
+  }
 
-    List<Tuple2<String, Long>> words = countWords(slices, source, sliceCounts, input.bytes());
-    ReadCounts counts = sliceCounts.value();
-    new ReadCheck(config, input, hadoop).require(counts);
-
+  private PrepareReport prepare(
+      ReadRecords records, PreparedDirectory output, Runnable beforeCommit) {
+    JavaRDD<Document> documents = records.documents();
+    DocumentCounts counts = new DocumentCounts();
+    List<Tuple2<String, Long>> words = countWords(documents, records.counts().documents(), counts);
     Tokenizer tokenizer = learnTokenizer(words);
     save(tokenizer, output.tokenizerFile());
 
+    long bytes = counts.total().bytes();
     Buckets buckets = new Buckets(counts.domains(), counts, config.seed());
     Broadcast<Tokenizer> sharedTokenizer = spark.broadcast(tokenizer);
     LongAccumulator encodedBytes = spark.sc().longAccumulator();
-    JavaPairRDD<DocumentKey, int[]> documents =
-        encode(slices, source, sharedTokenizer, buckets, encodedBytes);
-    List<BucketCounts> packed = pack(documents, encodedBytes, input.bytes());
+    JavaPairRDD<DocumentKey, int[]> encoded =
+        encode(documents, sharedTokenizer, buckets, encodedBytes);
+    List<BucketCounts> packed = pack(encoded, encodedBytes, bytes);
     requireSame(counts, packed);
 
     ShardPlan plan = new ShardPlan(buckets, packed, config.sequencesPerShard());
     requireSequences(plan);
-    List<Shard> shards = writeShards(documents, buckets, plan, tokenizer.separator(), output);
+    List<Shard> shards = writeShards(encoded, buckets, plan, tokenizer.separator(), output);
     sharedTokenizer.destroy();
 
-    PreparedCounts result = new PreparedCounts(counts, buckets, packed);
+    PreparedCounts result = new PreparedCounts(records.counts(), counts, buckets, packed);
     for (Split split : Split.values()) {
       ShardManifest manifest = result.manifest(split, config, tokenizer, plan, shards);
       save(manifest, output.splitDirectory(split));
@@ -140,54 +135,52 @@ public final class Preparation {
     return report;
   }
 
-  private JavaRDD<FileSlice> slices(InputFiles input) {
-    long wanted = input.bytes() / partitions;
-    List<FileSlice> slices =
-        input.slices(Math.max(MIN_SLICE_BYTES, Math.min(MAX_SLICE_BYTES, wanted)));
-    return spark.parallelize(slices, Math.max(1, slices.size()));
-  }
-
-  /** Counts the words of the training split; on the way it counts everything that is read. */
+  /** Counts the words of the training split; on the way it counts all documents. */
   private List<Tuple2<String, Long>> countWords(
-      JavaRDD<FileSlice> slices, DocumentSource source, SliceCounts counts, long bytes) {
+      JavaRDD<Document> documents, long total, DocumentCounts sum) {
     double heldOutShare = config.heldOutShare();
-    LongAccumulator read = spark.sc().longAccumulator();
+    LongAccumulator done = spark.sc().longAccumulator();
+    ByPartition<DocumentCounts> counts = new ByPartition<>();
+    spark.sc().register(counts);
     HashPartitioner byWord = new HashPartitioner(partitions);
     JavaRDD<Tuple2<String, Long>> words =
-        slices
-            .mapPartitionsToPair(
-                part -> {
+        documents
+            .mapPartitionsWithIndex(
+                (partition, part) -> {
                   WordCounts wordsOfPart = new WordCounts();
+                  DocumentCounts documentsOfPart = new DocumentCounts();
                   while (part.hasNext()) {
-                    FileSlice slice = part.next();
-                    DocumentReader reader = source.open(slice);
-                    while (reader.hasNext()) {
-                      Document document = reader.next();
-                      if (document.split(heldOutShare) == Split.TRAIN) {
-                        wordsOfPart.add(document.utf8());
-                      }
+                    Document document = part.next();
+                    Split split = document.split(heldOutShare);
+                    documentsOfPart.add(document, split);
+                    if (split == Split.TRAIN) {
+                      wordsOfPart.add(document.utf8());
                     }
-                    counts.add(new Tuple2<>(slice.index(), reader.counts()));
-                    read.add(slice.length());
                   }
+                  counts.add(new Tuple2<>(partition, documentsOfPart));
+                  done.add(documentsOfPart.total().documents());
                   return wordsOfPart.iterator();
-                })
+                },
+                false)
+            .mapToPair(word -> word)
             // Each task has added up its own words already: combining them once more costs time.
             .combineByKey(
                 count -> count, Long::sum, Long::sum, byWord, false, SparkEnv.get().serializer())
             .map(word -> word);
     return stages.run(
-        "read",
-        bytes,
-        "bytes",
-        read::sum,
-        () ->
-            words.count() <= MAX_WORDS
-                ? words.collect()
-                : words.takeOrdered(MAX_WORDS, new FrequentFirst()),
-        result ->
-            String.format(
-                "%,d documents, %,d distinct words", counts.value().documents(), result.size()));
+        "words",
+        total,
+        "documents",
+        done::sum,
+        () -> {
+          List<Tuple2<String, Long>> found =
+              words.count() <= MAX_WORDS
+                  ? words.collect()
+                  : words.takeOrdered(MAX_WORDS, new FrequentFirst());
+          counts.value().forEach(sum::add);
+          return found;
+        },
+        result -> String.format("%,d distinct words", result.size()));
   }
 
   private Tokenizer learnTokenizer(List<Tuple2<String, Long>> words) {
@@ -203,21 +196,15 @@ public final class Preparation {
   }
 
   private JavaPairRDD<DocumentKey, int[]> encode(
-      JavaRDD<FileSlice> slices,
-      DocumentSource source,
+      JavaRDD<Document> documents,
       Broadcast<Tokenizer> tokenizer,
       Buckets buckets,
       LongAccumulator bytes) {
     double heldOutShare = config.heldOutShare();
-    return slices
-        .flatMapToPair(
-            slice ->
-                new EncodedDocuments(
-                    source.open(slice),
-                    tokenizer.value(),
-                    buckets,
-                    heldOutShare,
-                    () -> bytes.add(slice.length())))
+    return documents
+        .mapPartitionsToPair(
+            part ->
+                new EncodedDocuments(part, tokenizer.value(), buckets, heldOutShare, bytes::add))
         .repartitionAndSortWithinPartitions(new ByNumber<>(buckets.size(), DocumentKey::bucket));
   }
 
@@ -288,12 +275,12 @@ public final class Preparation {
     }
   }
 
-  private static void requireSame(ReadCounts counts, List<BucketCounts> packed) {
+  private static void requireSame(DocumentCounts counts, List<BucketCounts> packed) {
     long documents = packed.stream().mapToLong(BucketCounts::documents).sum();
-    if (documents != counts.documents()) {
+    if (documents != counts.total().documents()) {
       throw new BadDataException(
           "prepare.input changed while it was read: "
-              + counts.documents()
+              + counts.total().documents()
               + " documents first, then "
               + documents);
     }

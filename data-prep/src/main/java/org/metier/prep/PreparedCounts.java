@@ -6,6 +6,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import org.metier.prep.PrepareReport.DomainCounts;
 import org.metier.prep.PrepareReport.TokenizerSummary;
+import org.metier.prep.document.DocumentCounts;
 import org.metier.prep.document.Split;
 import org.metier.prep.pack.Bucket;
 import org.metier.prep.pack.BucketCounts;
@@ -19,15 +20,18 @@ import org.metier.prep.tokenize.Tokenizer;
 /** Adds up what the stages have counted, for the manifests and the report. */
 final class PreparedCounts {
   private final ReadCounts read;
+  private final DocumentCounts documentCounts;
   private final Buckets buckets;
   private final List<BucketCounts> packed;
   private final List<String> domains;
 
-  PreparedCounts(ReadCounts read, Buckets buckets, List<BucketCounts> packed) {
+  PreparedCounts(
+      ReadCounts read, DocumentCounts documents, Buckets buckets, List<BucketCounts> packed) {
     this.read = read;
+    this.documentCounts = documents;
     this.buckets = buckets;
     this.packed = packed;
-    this.domains = read.domains();
+    this.domains = documents.domains();
   }
 
   /**
@@ -81,7 +85,13 @@ final class PreparedCounts {
     TokenizerSummary summary =
         new TokenizerSummary(tokenizer.vocabSize(), tokenizer.sha256(), (double) bytes / tokens);
     return new PrepareReport(
-        read.records(), rejected, read.documents(), counts, summary, secondsByStage, false);
+        read.records(),
+        rejected,
+        documentCounts.total().documents(),
+        counts,
+        summary,
+        secondsByStage,
+        false);
   }
 
   private List<DomainCounts> domainCounts(Split split) {
@@ -101,8 +111,7 @@ final class PreparedCounts {
         }
       }
       String name = domains.get(domain);
-      ReadCounts.Kept kept = read.kept(split).get(name);
-      long bytes = kept == null ? 0 : kept.bytes();
+      long bytes = documentCounts.size(split, name).bytes();
       result.add(
           new DomainCounts(split.directory(), name, documents, bytes, tokens, sequences, dropped));
     }

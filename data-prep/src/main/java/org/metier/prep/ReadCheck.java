@@ -49,7 +49,7 @@ final class ReadCheck {
               + String.join(", ", config.input())
               + (reasons.isEmpty() ? "" : " (" + reasons + ")"));
     }
-    int domains = counts.domains().size();
+    int domains = counts.byDomain().size();
     if (domains > MAX_DOMAINS) {
       throw new BadDataException(
           String.format(

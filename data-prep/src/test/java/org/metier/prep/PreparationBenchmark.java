@@ -2,11 +2,10 @@ package org.metier.prep;
 
 import com.sun.management.OperatingSystemMXBean;
 import java.lang.management.ManagementFactory;
+import java.nio.file.Path;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 import org.apache.hadoop.conf.Configuration;
-import org.apache.hadoop.fs.Path;
 import org.metier.prep.document.Split;
 import org.metier.prep.shard.ShardManifest;
 import org.metier.prep.shard.ShardReader;
@@ -20,8 +19,14 @@ public final class PreparationBenchmark {
 
   public static void main(String[] args) {
     PrepareConfig config =
-        new PrepareConfig(
-            List.of(args[0]), args[1], "text", "domain", 16, 4096, 256, 4096, 0.02, 0.01, 1);
+        new PrepareFixture(Path.of(args[1]), Path.of(args[0]))
+            .minCharacters(16)
+            .vocabSize(4096)
+            .sequenceLength(256)
+            .sequencesPerShard(4096)
+            .heldOutShare(0.02)
+            .seed(1)
+            .config();
     CpuSeconds cpu = new CpuSeconds();
     PrepareReport report = new Preparation(LocalSpark.session(), config, cpu).run();
     long bytes = report.domains().stream().mapToLong(PrepareReport.DomainCounts::bytes).sum();
@@ -36,11 +41,11 @@ public final class PreparationBenchmark {
     report.domains().forEach(System.out::println);
     System.out.println(report.tokenizer() + " rejected " + report.rejected());
     for (int pass = 0; pass < 3; pass++) {
-      readAll(new Path(args[1], Split.TRAIN.directory()));
+      readAll(new org.apache.hadoop.fs.Path(args[1], Split.TRAIN.directory()));
     }
   }
 
-  private static void readAll(Path split) {
+  private static void readAll(org.apache.hadoop.fs.Path split) {
     Configuration hadoop = new Configuration();
     ShardManifest manifest = ShardManifest.read(split, hadoop);
     long start = System.nanoTime();

@@ -22,10 +22,10 @@ import org.apache.hadoop.conf.Configuration;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.metier.prep.document.DocumentCounts;
 import org.metier.prep.document.Split;
 import org.metier.prep.pack.Bucket;
 import org.metier.prep.pack.Buckets;
-import org.metier.prep.read.ReadCounts;
 import org.metier.prep.shard.ShardManifest;
 import org.metier.prep.shard.ShardReader;
 import org.metier.prep.shard.TokenSequence;
@@ -75,18 +75,15 @@ class PreparationTest {
   }
 
   private PrepareConfig config(String output) {
-    return new PrepareConfig(
-        List.of(input.toString()),
-        directory.resolve(output).toString(),
-        "text",
-        "domain",
-        5,
-        400,
-        LENGTH,
-        1000,
-        0.1,
-        0.01,
-        42);
+    return fixture(output).config();
+  }
+
+  private PrepareFixture fixture(String output) {
+    return new PrepareFixture(directory.resolve(output), input)
+        .minCharacters(5)
+        .vocabSize(400)
+        .sequenceLength(LENGTH)
+        .sequencesPerShard(1000);
   }
 
   private static PrepareReport run(PrepareConfig config, int partitions) {
@@ -183,7 +180,7 @@ class PreparationTest {
   private record PackedRow(long order, int domain, int index) {}
 
   private static List<PackedRow> rowsInOrder(ShardManifest manifest, Split split) {
-    Buckets buckets = new Buckets(manifest.domains(), new ReadCounts(), manifest.seed());
+    Buckets buckets = new Buckets(manifest.domains(), new DocumentCounts(), manifest.seed());
     List<PackedRow> rows = new ArrayList<>();
     for (int b = 0; b < buckets.size(); b++) {
       Bucket bucket = buckets.get(b);
@@ -242,9 +239,7 @@ class PreparationTest {
     run(config("out"));
     Map<String, String> before = files(directory.resolve("out"));
     PrepareConfig c = config("out");
-    PrepareConfig other =
-        new PrepareConfig(
-            c.input(), c.output(), "text", "domain", 5, 300, LENGTH, 1000, 0.1, 0.01, 42);
+    PrepareConfig other = fixture("out").vocabSize(300).config();
     requireBad(other, "out holds another complete result (prepare.vocabSize was 400, is 300)");
     Files.writeString(input.resolve("more.jsonl"), line("some more words", "law"));
     requireBad(c, "more.jsonl is new or has changed since); choose another output or remove");
@@ -339,51 +334,24 @@ class PreparationTest {
 
   @Test
   void inputThatIsNotWhatTheKeysSayIsNamed() throws IOException {
-    PrepareConfig c = config("out");
     requireBad(
-        new PrepareConfig(
-            List.of(directory + "/absent"),
-            c.output(),
-            "text",
-            "domain",
-            5,
-            400,
-            LENGTH,
-            1000,
-            0.1,
-            0.01,
-            42),
+        fixture("out").input(directory.resolve("absent")).config(),
         "prepare.input: " + directory + "/absent does not exist");
     requireBad(
-        new PrepareConfig(
-            c.input(), c.output(), "body", "domain", 5, 400, LENGTH, 1000, 0.1, 0.01, 42),
+        fixture("out").textField("body").config(),
         "law.jsonl line 1: missing-text (no string in prepare.textField = body); 750 of 750");
     requireBad(
-        new PrepareConfig(
-            c.input(), c.output(), "text", "source", 5, 400, LENGTH, 1000, 0.1, 0.01, 42),
+        fixture("out").domainField("source").config(),
         "missing-domain (no string in prepare.domainField = source)");
     requireBad(
-        new PrepareConfig(
-            c.input(), c.output(), "text", "domain", 100_000, 400, LENGTH, 1000, 0.1, 0.01, 42),
+        fixture("out").minCharacters(100_000).config(),
         "prepare.input: no document in 750 records of " + input + " (750 too-short)");
     requireBad(
-        new PrepareConfig(
-            c.input(), c.output(), "text", "domain", 5, 400, 1_000_000, 1000, 0.1, 0.01, 42),
+        fixture("out").sequenceLength(1_000_000).config(),
         "split is shorter than one sequence of prepare.sequenceLength = 1000000");
     Path empty = Files.createDirectories(directory.resolve("empty"));
     requireBad(
-        new PrepareConfig(
-            List.of(empty.toString()),
-            c.output(),
-            "text",
-            "domain",
-            5,
-            400,
-            LENGTH,
-            1000,
-            0.1,
-            0.01,
-            42),
+        fixture("out").input(empty).config(),
         "prepare.input: " + empty + " holds no .jsonl, .ndjson or .json file");
     assertThat(directory.resolve("out")).doesNotExist();
   }
@@ -413,9 +381,19 @@ class PreparationTest {
         };
     PrepareReport report = new Preparation(LocalSpark.session(), config("out"), progress).run();
     assertThat(events)
-        .containsExactly("read", "done", "tokenizer", "done", "encode", "done", "shards", "done");
+        .containsExactly(
+            "read",
+            "done",
+            "words",
+            "done",
+            "tokenizer",
+            "done",
+            "encode",
+            "done",
+            "shards",
+            "done");
     assertThat(report.secondsByStage().keySet())
-        .containsExactly("read", "tokenizer", "encode", "shards");
+        .containsExactly("read", "words", "tokenizer", "encode", "shards");
   }
 
   private static void requireBad(PrepareConfig config, String message) {

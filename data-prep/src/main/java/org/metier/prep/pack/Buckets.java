@@ -8,9 +8,9 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.metier.prep.document.Document;
+import org.metier.prep.document.DocumentCounts;
 import org.metier.prep.document.Sha256;
 import org.metier.prep.document.Split;
-import org.metier.prep.read.ReadCounts;
 
 /**
  * How the documents are cut into buckets: a domain's documents by their identity, into as many
@@ -27,15 +27,13 @@ public final class Buckets implements Serializable {
   private final List<Bucket> buckets = new ArrayList<>();
   private final int[][] firstOf; // [splits][domains + 1], index into buckets
 
-  /** Plans the buckets for what reading has counted. */
-  public Buckets(List<String> domains, ReadCounts counts, long seed) {
+  /** Plans the buckets for so many documents. */
+  public Buckets(List<String> domains, DocumentCounts counts, long seed) {
     this.firstOf = new int[Split.values().length][domains.size() + 1];
     for (Split split : Split.values()) {
-      Map<String, ReadCounts.Kept> kept = counts.kept(split);
       int[] first = firstOf[split.ordinal()];
       for (int domain = 0; domain < domains.size(); domain++) {
-        ReadCounts.Kept size = kept.get(domains.get(domain));
-        long bytes = size == null ? 0 : size.bytes();
+        long bytes = counts.size(split, domains.get(domain)).bytes();
         int parts = (int) Math.max(1, (bytes + BYTES_PER_BUCKET - 1) / BYTES_PER_BUCKET);
         first[domain] = buckets.size();
         domainIndex.put(domains.get(domain), domain);

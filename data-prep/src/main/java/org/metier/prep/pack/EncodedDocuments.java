@@ -1,6 +1,7 @@
 package org.metier.prep.pack;
 
 import java.util.Iterator;
+import java.util.function.LongConsumer;
 import org.metier.prep.document.Document;
 import org.metier.prep.tokenize.Encoder;
 import org.metier.prep.tokenize.Tokenizer;
@@ -13,34 +14,28 @@ public final class EncodedDocuments implements Iterator<Tuple2<DocumentKey, int[
   private final int[] separator;
   private final Buckets buckets;
   private final double heldOutShare;
-  private final Runnable atEnd;
-  private boolean ended;
+  private final LongConsumer bytes;
 
   /**
-   * @param atEnd run once, when the last document has been taken
+   * @param bytes told the bytes of each document's text
    */
   public EncodedDocuments(
       Iterator<Document> documents,
       Tokenizer tokenizer,
       Buckets buckets,
       double heldOutShare,
-      Runnable atEnd) {
+      LongConsumer bytes) {
     this.documents = documents;
     this.encoder = tokenizer.newEncoder();
     this.separator = new int[] {tokenizer.separator()};
     this.buckets = buckets;
     this.heldOutShare = heldOutShare;
-    this.atEnd = atEnd;
+    this.bytes = bytes;
   }
 
   @Override
   public boolean hasNext() {
-    boolean more = documents.hasNext();
-    if (!more && !ended) {
-      ended = true;
-      atEnd.run();
-    }
-    return more;
+    return documents.hasNext();
   }
 
   @Override
@@ -48,6 +43,7 @@ public final class EncodedDocuments implements Iterator<Tuple2<DocumentKey, int[
     Document document = documents.next();
     int bucket = buckets.indexOf(document, document.split(heldOutShare));
     int[] tokens = encoder.encode(document.utf8(), document.utf8().length, separator);
+    bytes.accept(document.utf8().length);
     return new Tuple2<>(new DocumentKey(bucket, document), tokens);
   }
 }

@@ -2,6 +2,7 @@ package org.metier.prep.read;
 
 import java.io.Closeable;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.util.Iterator;
 import java.util.List;
 import java.util.NoSuchElementException;
@@ -10,14 +11,16 @@ import org.apache.hadoop.conf.Configuration;
 import org.metier.prep.BadDataException;
 import org.metier.prep.PrepareConfig;
 import org.metier.prep.document.Document;
+import org.metier.prep.document.Outcome;
 import org.metier.prep.document.RejectReason;
+import org.metier.prep.document.Rejected;
 import org.metier.prep.filter.DocumentFilter;
 
 /**
- * The documents of one slice. Blank lines are not records; every other line becomes a document or
- * is counted with the reason why not.
+ * The records of one slice. Blank lines are not records; every other line becomes a document or is
+ * rejected with the reason why not.
  */
-public final class DocumentReader implements Iterator<Document>, Closeable {
+public final class DocumentReader implements Iterator<Outcome>, Closeable {
   /** Longer lines are rejected: they would not fit the memory of a small executor. */
   static final int MAX_LINE_BYTES = 64 << 20;
 
@@ -27,7 +30,7 @@ public final class DocumentReader implements Iterator<Document>, Closeable {
   private final List<DocumentFilter> filters;
   private final PrepareConfig config;
   private final ReadCounts counts = new ReadCounts();
-  private Document next;
+  private Outcome next; // null behind the last
 
   public DocumentReader(
       FileSlice slice, PrepareConfig config, List<DocumentFilter> filters, Configuration hadoop) {
@@ -49,37 +52,37 @@ public final class DocumentReader implements Iterator<Document>, Closeable {
   }
 
   @Override
-  public Document next() {
+  public Outcome next() {
     if (next == null) {
       throw new NoSuchElementException();
     }
-    Document document = next;
+    Outcome outcome = next;
     next = read();
-    return document;
+    return outcome;
   }
 
-  /** What has been met so far; complete when there is no next document. */
+  /** What has been met so far; complete when there is no next record. */
   public ReadCounts counts() {
     return counts;
   }
 
-  private Document read() {
+  private Outcome read() {
     try {
       while (true) {
-        switch (lines.next()) {
-          case END -> {
-            close();
-            return null;
-          }
-          case TOO_LONG -> reject(RejectReason.LINE_TOO_LONG);
-          case TRUNCATED -> reject(RejectReason.TRUNCATED_FILE);
-          case LINE -> {
-            Document document = parse();
-            if (document != null) {
-              counts.keep(document, document.split(config.heldOutShare()));
-              return document;
-            }
-          }
+        LineReader.Outcome line = lines.next();
+        if (line == LineReader.Outcome.END) {
+          close();
+          return null;
+        }
+        Outcome outcome =
+            switch (line) {
+              case TOO_LONG -> reject(RejectReason.LINE_TOO_LONG);
+              case TRUNCATED -> reject(RejectReason.TRUNCATED_FILE);
+              default -> parse();
+            };
+        if (outcome != null) {
+          counts.add(outcome);
+          return outcome;
         }
       }
     } catch (IOException e) {
@@ -87,8 +90,8 @@ public final class DocumentReader implements Iterator<Document>, Closeable {
     }
   }
 
-  /** The document of the current line, or null if it is blank or rejected. */
-  private Document parse() {
+  /** The document of the current line or its rejection; null if it is blank. */
+  private Outcome parse() {
     byte[] buffer = lines.buffer();
     int start = lines.lineStart();
     int length = lines.lineLength();
@@ -101,21 +104,24 @@ public final class DocumentReader implements Iterator<Document>, Closeable {
     }
     RejectReason unreadable = parser.parse(buffer, start, length);
     if (unreadable != null) {
-      reject(unreadable);
-      return null;
+      return reject(unreadable);
     }
+    String text = parser.text();
+    String domain = parser.domain();
     for (DocumentFilter filter : filters) {
-      Optional<RejectReason> reason = filter.reject(parser.text());
+      Optional<RejectReason> reason = filter.reject(text);
       if (reason.isPresent()) {
-        reject(reason.get());
-        return null;
+        return Rejected.of(reason.get(), domain, slice.file(), lines.lineOffset(), text);
       }
     }
-    return Document.of(parser.text(), parser.domain(), config.seed());
+    return Document.of(text, domain, config.seed(), slice.file(), lines.lineOffset());
   }
 
-  private void reject(RejectReason reason) {
-    counts.reject(reason, slice.file(), lines.lineOffset());
+  /** The current line cannot be read: its raw beginning is all that there is to show. */
+  private Rejected reject(RejectReason reason) {
+    int shown = Math.min(lines.lineLength(), 4 * Rejected.EXCERPT_CHARACTERS); // bytes
+    String raw = new String(lines.buffer(), lines.lineStart(), shown, StandardCharsets.UTF_8);
+    return Rejected.of(reason, "", slice.file(), lines.lineOffset(), raw);
   }
 
   private static boolean startsWithByteOrderMark(byte[] buffer, int start, int length) {

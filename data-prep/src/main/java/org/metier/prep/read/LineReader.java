@@ -85,6 +85,8 @@ final class LineReader implements Closeable {
       }
       if (limit - position > maxLineBytes) {
         skipLine();
+        lineStart = position;
+        lineEnd = position;
         return Outcome.TOO_LONG;
       }
       int unread = limit - position;

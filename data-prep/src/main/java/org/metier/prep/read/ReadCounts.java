@@ -1,33 +1,19 @@
 package org.metier.prep.read;
 
 import java.io.Serializable;
+import java.util.Collections;
 import java.util.EnumMap;
-import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.TreeSet;
 import org.metier.prep.document.Document;
+import org.metier.prep.document.DocumentCounts.Size;
+import org.metier.prep.document.Outcome;
 import org.metier.prep.document.RejectReason;
-import org.metier.prep.document.Split;
+import org.metier.prep.document.Rejected;
 
 /** What reading has met: kept and rejected records always add up to the records read. */
 public final class ReadCounts implements Serializable {
   private static final long serialVersionUID = 1L;
-
-  /** Documents and their bytes of UTF-8 in one domain and split. */
-  public static final class Kept implements Serializable {
-    private static final long serialVersionUID = 1L;
-    private long documents;
-    private long bytes;
-
-    public long documents() {
-      return documents;
-    }
-
-    public long bytes() {
-      return bytes;
-    }
-  }
 
   /** Where the first unreadable record lies: file number, byte offset in the uncompressed file. */
   public record BadRecord(int file, long offset, RejectReason reason) implements Serializable {
@@ -38,28 +24,20 @@ public final class ReadCounts implements Serializable {
 
   private long records;
   private final EnumMap<RejectReason, Long> rejected = new EnumMap<>(RejectReason.class);
-  private final EnumMap<Split, TreeMap<String, Kept>> kept = new EnumMap<>(Split.class);
+  private final TreeMap<String, Size> documentsOf = new TreeMap<>();
   private BadRecord firstUnreadable; // null until there is one
 
-  public ReadCounts() {
-    for (Split split : Split.values()) {
-      kept.put(split, new TreeMap<>());
-    }
-  }
-
-  void reject(RejectReason reason, int file, long offset) {
+  /** Counts a record by what became of it. */
+  void add(Outcome outcome) {
     records++;
-    rejected.merge(reason, 1L, Long::sum);
-    if (reason.unreadable()) {
-      mark(new BadRecord(file, offset, reason));
+    if (outcome instanceof Rejected rejection) {
+      rejected.merge(rejection.reason(), 1L, Long::sum);
+      if (rejection.reason().unreadable()) {
+        mark(new BadRecord(rejection.file(), rejection.offset(), rejection.reason()));
+      }
+    } else if (outcome instanceof Document document) {
+      documentsOf.merge(document.domain(), new Size(1, document.utf8().length), Size::plus);
     }
-  }
-
-  void keep(Document document, Split split) {
-    records++;
-    Kept counts = kept.get(split).computeIfAbsent(document.domain(), domain -> new Kept());
-    counts.documents++;
-    counts.bytes += document.utf8().length;
   }
 
   private void mark(BadRecord record) {
@@ -72,14 +50,7 @@ public final class ReadCounts implements Serializable {
   public void add(ReadCounts other) {
     records += other.records;
     other.rejected.forEach((reason, count) -> rejected.merge(reason, count, Long::sum));
-    other.kept.forEach(
-        (split, domains) ->
-            domains.forEach(
-                (domain, counts) -> {
-                  Kept sum = kept.get(split).computeIfAbsent(domain, name -> new Kept());
-                  sum.documents += counts.documents;
-                  sum.bytes += counts.bytes;
-                }));
+    other.documentsOf.forEach((domain, size) -> documentsOf.merge(domain, size, Size::plus));
     if (other.firstUnreadable != null) {
       mark(other.firstUnreadable);
     }
@@ -108,23 +79,13 @@ public final class ReadCounts implements Serializable {
     return firstUnreadable;
   }
 
-  /** Names of all domains with a document, sorted. */
-  public List<String> domains() {
-    TreeSet<String> names = new TreeSet<>();
-    kept.values().forEach(domains -> names.addAll(domains.keySet()));
-    return List.copyOf(names);
-  }
-
-  /** Documents kept in all domains and splits. */
+  /** Records that became documents. */
   public long documents() {
-    return kept.values().stream()
-        .flatMap(domains -> domains.values().stream())
-        .mapToLong(Kept::documents)
-        .sum();
+    return documentsOf.values().stream().mapToLong(Size::documents).sum();
   }
 
-  /** Kept documents of a split by domain, sorted by name. */
-  public Map<String, Kept> kept(Split split) {
-    return kept.get(split);
+  /** Documents and their bytes by domain, sorted by name. */
+  public Map<String, Size> byDomain() {
+    return Collections.unmodifiableMap(documentsOf);
   }
 }

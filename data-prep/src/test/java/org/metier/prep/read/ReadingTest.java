@@ -13,6 +13,7 @@ import org.apache.hadoop.conf.Configuration;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.metier.prep.PrepareConfig;
+import org.metier.prep.PrepareFixture;
 import org.metier.prep.document.Document;
 import org.metier.prep.document.RejectReason;
 import org.metier.prep.document.Split;
@@ -107,12 +108,16 @@ class ReadingTest {
 
   private static ReadCounts counts(Path file, List<Document> documents) {
     PrepareConfig config =
-        new PrepareConfig(
-            List.of(file.toString()), "out", "text", "domain", 2, 300, 8, 10, 0.1, 0, 1);
+        new PrepareFixture(Path.of("out"), file).minCharacters(2).maxRejectedShare(0).config();
     FileSlice slice = InputFiles.list(config.input(), HADOOP).slices(1 << 20).get(0);
     try (DocumentReader reader =
         new DocumentReader(slice, config, List.of(new LengthFilter(2)), HADOOP)) {
-      reader.forEachRemaining(documents::add);
+      reader.forEachRemaining(
+          outcome -> {
+            if (outcome instanceof Document document) {
+              documents.add(document);
+            }
+          });
       return reader.counts();
     }
   }
@@ -131,28 +136,17 @@ class ReadingTest {
     int heldOut = 0;
     int moved = 0;
     for (int i = 0; i < 20_000; i++) {
-      Split split = Document.of("text " + i, "a", 1).split(0.1);
-      assertThat(Document.of("text " + i, "b", 1).split(0.1)).isEqualTo(split);
+      Split split = document("text " + i, "a", 1).split(0.1);
+      assertThat(document("text " + i, "b", 1).split(0.1)).isEqualTo(split);
       heldOut += split == Split.HELD_OUT ? 1 : 0;
-      moved += Document.of("text " + i, "a", 2).split(0.1) == split ? 0 : 1;
+      moved += document("text " + i, "a", 2).split(0.1) == split ? 0 : 1;
     }
     // Binomial: 2000 and 3600 expected, five standard deviations are 212 and 272.
     assertThat(heldOut).isBetween(1788, 2212);
     assertThat(moved).isBetween(3328, 3872);
   }
 
-  @Test
-  void aTaskThatRunsTwiceIsCountedOnce() {
-    SliceCounts total = new SliceCounts();
-    for (int attempt = 0; attempt < 2; attempt++) {
-      SliceCounts task = new SliceCounts();
-      ReadCounts counts = new ReadCounts();
-      counts.reject(RejectReason.TOO_SHORT, 0, 5);
-      counts.keep(Document.of("text", "law", 1), Split.TRAIN);
-      task.add(new scala.Tuple2<>(3, counts));
-      total.merge(task);
-    }
-    assertThat(total.value().records()).isEqualTo(2);
-    assertThat(total.value().documents()).isEqualTo(1);
+  private static Document document(String text, String domain, long seed) {
+    return Document.of(text, domain, seed, 0, 0);
   }
 }

@@ -1,0 +1,43 @@
+package org.metier.prep;
+
+import org.apache.spark.api.java.JavaRDD;
+import org.metier.prep.document.Document;
+import org.metier.prep.document.Outcome;
+import org.metier.prep.document.OutcomeBlocks;
+import org.metier.prep.document.Rejected;
+import org.metier.prep.read.ReadCounts;
+
+/** The records of the input as reading has left them on the executors' disks, until closed. */
+final class ReadRecords implements AutoCloseable {
+  private final JavaRDD<byte[]> blocks;
+  private final ReadCounts counts;
+
+  ReadRecords(JavaRDD<byte[]> blocks, ReadCounts counts) {
+    this.blocks = blocks;
+    this.counts = counts;
+  }
+
+  /** The records that became documents, in the order of the input. */
+  JavaRDD<Document> documents() {
+    return of(Document.class);
+  }
+
+  /** The records that did not. */
+  JavaRDD<Rejected> rejected() {
+    return of(Rejected.class);
+  }
+
+  private <T extends Outcome> JavaRDD<T> of(Class<T> kind) {
+    return blocks.flatMap(OutcomeBlocks::decode).filter(kind::isInstance).map(kind::cast);
+  }
+
+  /** How many there are of both. */
+  ReadCounts counts() {
+    return counts;
+  }
+
+  @Override
+  public void close() {
+    blocks.unpersist(false);
+  }
+}

@@ -1,0 +1,62 @@
+package org.metier.prep.read;
+
+import java.util.Iterator;
+import java.util.NoSuchElementException;
+import java.util.function.Consumer;
+import org.metier.prep.document.Outcome;
+
+/** The records of several slices, one after the other. */
+public final class ReadOutcomes implements Iterator<Outcome> {
+  private final Iterator<FileSlice> slices;
+  private final DocumentSource source;
+  private final Consumer<FileSlice> atEndOfSlice;
+  private final Consumer<ReadCounts> atEnd;
+  private final ReadCounts counts = new ReadCounts();
+  private FileSlice slice; // null before the first and behind the last
+  private DocumentReader reader; // of the slice
+  private boolean ended;
+
+  /**
+   * @param atEndOfSlice called when all of a slice has been read
+   * @param atEnd called once, when all has been read
+   */
+  public ReadOutcomes(
+      Iterator<FileSlice> slices,
+      DocumentSource source,
+      Consumer<FileSlice> atEndOfSlice,
+      Consumer<ReadCounts> atEnd) {
+    this.slices = slices;
+    this.source = source;
+    this.atEndOfSlice = atEndOfSlice;
+    this.atEnd = atEnd;
+  }
+
+  @Override
+  public boolean hasNext() {
+    while (!ended) {
+      if (slice != null) {
+        if (reader.hasNext()) {
+          return true;
+        }
+        counts.add(reader.counts());
+        atEndOfSlice.accept(slice);
+      }
+      if (slices.hasNext()) {
+        slice = slices.next();
+        reader = source.open(slice);
+      } else {
+        ended = true;
+        atEnd.accept(counts);
+      }
+    }
+    return false;
+  }
+
+  @Override
+  public Outcome next() {
+    if (!hasNext()) {
+      throw new NoSuchElementException();
+    }
+    return reader.next();
+  }
+}
