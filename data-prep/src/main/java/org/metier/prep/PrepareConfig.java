@@ -2,6 +2,10 @@ package org.metier.prep;
 
 import java.io.Serializable;
 import java.util.List;
+import org.metier.prep.document.SplitShares;
+import org.metier.prep.pack.MixtureConfig;
+import org.metier.prep.pack.PackingConfig;
+import org.metier.prep.tokenize.TokenizerConfig;
 
 /**
  * The {@code prepare} section of a run: how text becomes token shards.
@@ -13,9 +17,13 @@ import java.util.List;
  * @param minCharacters shorter documents are dropped and counted
  * @param vocabSize entries of the byte-level BPE vocabulary, the 256 bytes and the separator
  *     included
+ * @param tokenizer where the vocabulary comes from
  * @param sequenceLength tokens that a model sees at once
+ * @param packing how documents become rows
+ * @param mixture how much of each domain training sees
  * @param sequencesPerShard sequences in one Parquet shard, on average
- * @param heldOutShare share of the documents that training never sees
+ * @param heldOutShare share of the documents that only measure a model in the end
+ * @param validationShare share of the documents that is looked at while a model trains; 0 for none
  * @param maxRejectedShare share of unreadable records above which the job stops
  * @param seed decides the split and the order, together with the documents alone
  */
@@ -26,9 +34,13 @@ public record PrepareConfig(
     String domainField,
     int minCharacters,
     int vocabSize,
+    TokenizerConfig tokenizer,
     int sequenceLength,
+    PackingConfig packing,
+    MixtureConfig mixture,
     int sequencesPerShard,
     double heldOutShare,
+    double validationShare,
     double maxRejectedShare,
     long seed)
     implements Serializable {
@@ -47,8 +59,16 @@ public record PrepareConfig(
         heldOutShare > 0 && heldOutShare < 1,
         "heldOutShare must lie between 0 and 1, is " + heldOutShare);
     require(
+        validationShare >= 0 && validationShare + heldOutShare < 1,
+        "validationShare must be at least 0 and below 1 - heldOutShare, is " + validationShare);
+    require(
         maxRejectedShare >= 0 && maxRejectedShare <= 1,
         "maxRejectedShare must lie between 0 and 1, is " + maxRejectedShare);
+  }
+
+  /** The splits and their shares. */
+  public SplitShares splits() {
+    return new SplitShares(validationShare, heldOutShare);
   }
 
   private static void require(boolean condition, String message) {

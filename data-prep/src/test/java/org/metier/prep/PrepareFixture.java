@@ -3,6 +3,10 @@ package org.metier.prep;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import org.metier.prep.pack.MixtureConfig;
+import org.metier.prep.pack.PackingConfig;
+import org.metier.prep.pack.PackingConfig.Method;
+import org.metier.prep.tokenize.TokenizerConfig;
 
 /** Configurations for tests: small, and told apart by what a test sets. */
 public final class PrepareFixture {
@@ -12,9 +16,13 @@ public final class PrepareFixture {
   private String domainField = "domain";
   private int minCharacters = 1;
   private int vocabSize = 300;
+  private TokenizerConfig tokenizer = TokenizerConfig.trained();
   private int sequenceLength = 8;
+  private Method packing = Method.SEQUENTIAL;
+  private MixtureConfig mixture = MixtureConfig.natural();
   private int sequencesPerShard = 10;
   private double heldOutShare = 0.1;
+  private double validationShare = 0;
   private double maxRejectedShare = 0.01;
   private long seed = 42;
 
@@ -51,6 +59,26 @@ public final class PrepareFixture {
     return this;
   }
 
+  public PrepareFixture tokenizer(TokenizerConfig value) {
+    tokenizer = value;
+    return this;
+  }
+
+  public PrepareFixture packing(Method value) {
+    packing = value;
+    return this;
+  }
+
+  public PrepareFixture mixture(MixtureConfig value) {
+    mixture = value;
+    return this;
+  }
+
+  public PrepareFixture validationShare(double value) {
+    validationShare = value;
+    return this;
+  }
+
   public PrepareFixture sequenceLength(int value) {
     sequenceLength = value;
     return this;
@@ -84,9 +112,13 @@ public final class PrepareFixture {
         domainField,
         minCharacters,
         vocabSize,
+        tokenizer,
         sequenceLength,
+        new PackingConfig(packing),
+        mixture,
         sequencesPerShard,
         heldOutShare,
+        validationShare,
         maxRejectedShare,
         seed);
   }

@@ -24,7 +24,7 @@ public final class BytePairTokenizer implements Tokenizer {
   private final String sha256;
   private transient Encoder encoder;
 
-  BytePairTokenizer(List<int[]> merges, String sha256) {
+  private BytePairTokenizer(List<int[]> merges, String sha256) {
     this.merges = merges.toArray(new int[0][]);
     this.sha256 = sha256;
     this.bytesOf = new byte[FIRST_MERGE + merges.size()][];
@@ -61,6 +61,11 @@ public final class BytePairTokenizer implements Tokenizer {
   @Override
   public int vocabSize() {
     return bytesOf.length;
+  }
+
+  @Override
+  public String separatorText() {
+    return SEPARATOR_TEXT;
   }
 
   @Override

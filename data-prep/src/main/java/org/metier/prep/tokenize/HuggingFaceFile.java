@@ -49,7 +49,8 @@ final class HuggingFaceFile {
     }
     byte[] forEncoding = forEncoding(root, special);
     HuggingFaceTokenizer tokenizer =
-        new HuggingFaceTokenizer(json, forEncoding, bytesOf, byteLevel, separatorId);
+        new HuggingFaceTokenizer(
+            json, forEncoding, bytesOf, byteLevel, separatorId, pieces.get(separatorId));
     tokenizer.requireUsable(file);
     return tokenizer;
   }

@@ -25,6 +25,7 @@ public final class HuggingFaceTokenizer implements Tokenizer {
   private final byte[][] bytesOf; // [vocabSize][]; special tokens and unused ids have none
   private final boolean byteLevel;
   private final int separator;
+  private final String separatorText;
   private final String sha256;
   private transient Native library; // loaded by the first use in a process
 
@@ -33,12 +34,18 @@ public final class HuggingFaceTokenizer implements Tokenizer {
    * @param byteLevel true if the bytes of tokens, one after the other, are the text
    */
   HuggingFaceTokenizer(
-      byte[] json, byte[] forEncoding, byte[][] bytesOf, boolean byteLevel, int separator) {
+      byte[] json,
+      byte[] forEncoding,
+      byte[][] bytesOf,
+      boolean byteLevel,
+      int separator,
+      String separatorText) {
     this.json = json;
     this.forEncoding = forEncoding;
     this.bytesOf = bytesOf;
     this.byteLevel = byteLevel;
     this.separator = separator;
+    this.separatorText = separatorText;
     this.sha256 = Sha256.of(json);
   }
 
@@ -127,6 +134,11 @@ public final class HuggingFaceTokenizer implements Tokenizer {
   @Override
   public int vocabSize() {
     return bytesOf.length;
+  }
+
+  @Override
+  public String separatorText() {
+    return separatorText;
   }
 
   @Override

@@ -86,6 +86,11 @@ public final class TiktokenTokenizer implements Tokenizer {
   }
 
   @Override
+  public String separatorText() {
+    return SEPARATOR_TEXT;
+  }
+
+  @Override
   public int separator() {
     return facts().separator();
   }

@@ -11,7 +11,6 @@ import java.nio.charset.StandardCharsets;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
 import org.metier.prep.BadDataException;
-import org.metier.prep.document.Sha256;
 
 /**
  * Text to token ids and back. Each is a {@code tokenizer.json} of Hugging Face {@code tokenizers},
@@ -29,6 +28,9 @@ public interface Tokenizer extends Serializable {
 
   /** Id of the token that begins every document and ends the one before it. */
   int separator();
+
+  /** The separator as the file spells it. */
+  String separatorText();
 
   /** An encoder for one thread. */
   Encoder newEncoder();
@@ -88,8 +90,9 @@ public interface Tokenizer extends Serializable {
     } catch (IOException e) {
       throw new BadDataException(file + " cannot be read: " + e.getMessage(), e);
     }
-    return separator.isEmpty() && BytePairFile.isOurs(root)
-        ? new BytePairTokenizer(BytePairFile.merges(root, file), Sha256.of(json))
+    boolean usual = separator.isEmpty() || separator.equals(SEPARATOR_TEXT);
+    return usual && BytePairFile.isOurs(root)
+        ? BytePairTokenizer.of(BytePairFile.merges(root, file))
         : HuggingFaceFile.tokenizer(json, root, separator, file);
   }
 }

@@ -16,6 +16,9 @@ import org.metier.model.optim.WarmupStableDecay;
 import org.metier.prep.Preparation;
 import org.metier.prep.PrepareConfig;
 import org.metier.prep.Progress;
+import org.metier.prep.pack.MixtureConfig;
+import org.metier.prep.pack.PackingConfig;
+import org.metier.prep.tokenize.TokenizerConfig;
 import org.metier.train.AveragingConfig.Diloco;
 import org.metier.train.AveragingConfig.Fedspeed;
 import org.metier.train.AveragingConfig.Outer;
@@ -71,9 +74,13 @@ final class TrainFixture {
               "domain",
               1,
               VOCABULARY,
+              TokenizerConfig.trained(),
               LENGTH,
+              new PackingConfig(PackingConfig.Method.SEQUENTIAL),
+              MixtureConfig.natural(),
               100,
               0.1,
+              0.0,
               0.0,
               5);
       new Preparation(spark(), config, Progress.silent()).run();
