@@ -4,8 +4,12 @@ import java.io.Serializable;
 import java.util.List;
 import org.metier.prep.clean.CleaningConfig;
 import org.metier.prep.dedup.DeduplicationConfig;
+import org.metier.prep.document.SplitShares;
+import org.metier.prep.pack.MixtureConfig;
+import org.metier.prep.pack.PackingConfig;
 import org.metier.prep.read.FieldPaths;
 import org.metier.prep.read.ReadingConfig;
+import org.metier.prep.tokenize.TokenizerConfig;
 
 /**
  * The {@code prepare} section of a run: how text becomes token shards.
@@ -19,9 +23,13 @@ import org.metier.prep.read.ReadingConfig;
  * @param deduplication which documents say the same, and what becomes of them
  * @param vocabSize entries of the byte-level BPE vocabulary, the 256 bytes and the separator
  *     included
+ * @param tokenizer where the vocabulary comes from
  * @param sequenceLength tokens that a model sees at once
+ * @param packing how documents become rows
+ * @param mixture how much of each domain training sees
  * @param sequencesPerShard sequences in one Parquet shard, on average
- * @param heldOutShare share of the documents that training never sees
+ * @param heldOutShare share of the documents that only measure a model in the end
+ * @param validationShare share of the documents that is looked at while a model trains; 0 for none
  * @param maxRejectedShare share of unreadable records above which the job stops
  * @param seed decides the split and the order, together with the documents alone
  * @param reading how files become records, and tags domains
@@ -35,9 +43,13 @@ public record PrepareConfig(
     CleaningConfig cleaning,
     DeduplicationConfig deduplication,
     int vocabSize,
+    TokenizerConfig tokenizer,
     int sequenceLength,
+    PackingConfig packing,
+    MixtureConfig mixture,
     int sequencesPerShard,
     double heldOutShare,
+    double validationShare,
     double maxRejectedShare,
     long seed,
     ReadingConfig reading)
@@ -59,6 +71,9 @@ public record PrepareConfig(
         heldOutShare > 0 && heldOutShare < 1,
         "heldOutShare must lie between 0 and 1, is " + heldOutShare);
     require(
+        validationShare >= 0 && validationShare + heldOutShare < 1,
+        "validationShare must be at least 0 and below 1 - heldOutShare, is " + validationShare);
+    require(
         maxRejectedShare >= 0 && maxRejectedShare <= 1,
         "maxRejectedShare must lie between 0 and 1, is " + maxRejectedShare);
   }
@@ -69,6 +84,11 @@ public record PrepareConfig(
     } catch (IllegalArgumentException e) {
       throw new IllegalArgumentException(key + " " + e.getMessage(), e);
     }
+  }
+
+  /** The splits and their shares. */
+  public SplitShares splits() {
+    return new SplitShares(validationShare, heldOutShare);
   }
 
   private static void require(boolean condition, String message) {

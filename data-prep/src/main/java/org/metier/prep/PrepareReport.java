@@ -5,6 +5,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import org.metier.prep.pack.Mixture;
 
 /**
  * What prepare has done. Records read are the documents kept and the rejected ones.
@@ -13,7 +14,8 @@ import java.util.TreeMap;
  * @param rejected records that are not documents, by reason
  * @param documents documents kept
  * @param domains one entry for each split and domain
- * @param tokenizer the vocabulary learned
+ * @param mixture what each domain of the training split asked for and got
+ * @param tokenizer the vocabulary
  * @param secondsByStage wall-clock time, in the order of the stages
  * @param reused true if an earlier run had already left this result
  */
@@ -22,6 +24,7 @@ public record PrepareReport(
     Map<String, Long> rejected,
     long documents,
     List<DomainCounts> domains,
+    List<Mixture.Share> mixture,
     TokenizerSummary tokenizer,
     Map<String, Double> secondsByStage,
     boolean reused) {
@@ -31,8 +34,10 @@ public record PrepareReport(
    *
    * @param bytes of UTF-8 text
    * @param tokens with one separator for each document
-   * @param sequences packed rows
-   * @param droppedTokens tokens that did not fill a row
+   * @param packedSequences rows, each once
+   * @param sequences rows in the shards, as often as the mixture has them
+   * @param droppedTokens tokens that are in no row
+   * @param paddingTokens inputs of the packed rows that stand for no token
    */
   public record DomainCounts(
       String split,
@@ -40,8 +45,10 @@ public record PrepareReport(
       long documents,
       long bytes,
       long tokens,
+      long packedSequences,
       long sequences,
-      long droppedTokens) {}
+      long droppedTokens,
+      long paddingTokens) {}
 
   /**
    * The tokenizer.
@@ -55,12 +62,13 @@ public record PrepareReport(
   public PrepareReport {
     rejected = Collections.unmodifiableMap(new TreeMap<>(rejected));
     domains = List.copyOf(domains);
+    mixture = List.copyOf(mixture);
     secondsByStage = Collections.unmodifiableMap(new LinkedHashMap<>(secondsByStage));
   }
 
   /** The same report, of a run that found the work done. */
   PrepareReport asReused() {
     return new PrepareReport(
-        recordsRead, rejected, documents, domains, tokenizer, secondsByStage, true);
+        recordsRead, rejected, documents, domains, mixture, tokenizer, secondsByStage, true);
   }
 }

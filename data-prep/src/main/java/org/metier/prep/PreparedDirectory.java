@@ -4,11 +4,13 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
+import java.util.HashSet;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
@@ -34,14 +36,21 @@ final class PreparedDirectory {
   static final String REPORT = "report.json";
   static final String TABLES = "tables";
 
+  /** Notes on complete shards, as long as the result is not. */
+  private static final String NOTES = "_finished-shards";
+
   private static final Set<String> OURS =
       Set.of(
           TOKENIZER,
           REPORT,
           "_" + REPORT,
           TABLES,
+          NOTES,
           Split.TRAIN.directory(),
+          Split.VALIDATION.directory(),
           Split.HELD_OUT.directory());
+
+  private static final FileStatus[] NOTHING = {};
 
   private static final ObjectMapper JSON =
       JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
@@ -75,9 +84,10 @@ final class PreparedDirectory {
   /**
    * The report of an earlier run with the same settings and input.
    *
+   * @param existing the tokenizer, unless the run is to learn one
    * @throws BadDataException if the directory holds anything else that must not be lost
    */
-  Optional<PrepareReport> completed() {
+  Optional<PrepareReport> completed(Optional<Tokenizer> existing) {
     Path report = new Path(output, REPORT);
     Completed completed;
     try (InputStream in = fileSystem.open(report)) {
@@ -89,6 +99,7 @@ final class PreparedDirectory {
       throw new BadDataException(report + " cannot be read: " + firstLine(e), e);
     }
     difference(completed)
+        .or(() -> otherTokenizer(completed, existing))
         .ifPresent(
             difference -> {
               throw new BadDataException(
@@ -104,10 +115,9 @@ final class PreparedDirectory {
 
   private void requireIntact() {
     Path tokenizerFile = new Path(output, TOKENIZER);
-    Tokenizer tokenizer = Tokenizer.load(tokenizerFile, hadoop);
-    for (Split split : Split.values()) {
+    for (Split split : config.splits().splits()) {
       ShardManifest.read(new Path(output, split.directory()), hadoop)
-          .requireTokenizer(tokenizer, tokenizerFile);
+          .tokenizer(tokenizerFile, hadoop);
     }
   }
 
@@ -137,6 +147,11 @@ final class PreparedDirectory {
     return Optional.empty();
   }
 
+  private static Optional<String> otherTokenizer(Completed earlier, Optional<Tokenizer> now) {
+    return now.filter(tokenizer -> !tokenizer.sha256().equals(earlier.report.tokenizer().sha256()))
+        .map(tokenizer -> "its tokenizer is another than prepare.tokenizer gives now");
+  }
+
   /** Only what prepare itself has left may be replaced. */
   private void requireReplaceable(Path directory) {
     try {
@@ -156,21 +171,56 @@ final class PreparedDirectory {
     }
   }
 
-  /** Makes room for a new result beside the output. */
+  /**
+   * Makes room for a new result beside the output. What an interrupted run has left of the shards
+   * stays until it is known whether it is of use.
+   */
   void begin() {
     requireReplaceable(aside);
     try {
-      fileSystem.delete(aside, true);
+      Set<String> ofShards = new HashSet<>(Set.of(NOTES));
+      config.splits().splits().forEach(split -> ofShards.add(split.directory()));
+      for (FileStatus entry : fileSystem.exists(aside) ? fileSystem.listStatus(aside) : NOTHING) {
+        if (!ofShards.contains(entry.getPath().getName())) {
+          fileSystem.delete(entry.getPath(), true);
+        }
+      }
       if (!fileSystem.mkdirs(aside)) {
         throw new IOException("no directory was made");
       }
-      for (Split split : Split.values()) {
+      for (Split split : config.splits().splits()) {
         fileSystem.mkdirs(splitDirectory(split));
       }
     } catch (IOException e) {
       throw new BadDataException(
           "prepare.output: " + aside + " cannot be written: " + firstLine(e), e);
     }
+  }
+
+  /** Removes everything from the splits but these files. */
+  void keepOnly(Set<Path> files) throws IOException {
+    for (Split split : config.splits().splits()) {
+      for (FileStatus entry : fileSystem.listStatus(splitDirectory(split))) {
+        if (!files.contains(entry.getPath())) {
+          fileSystem.delete(entry.getPath(), true);
+        }
+      }
+    }
+  }
+
+  /** What the result is made from, as text: settings and input files. */
+  String identity() {
+    ObjectNode identity = JSON.createObjectNode();
+    identity.put("formatVersion", ShardManifest.FORMAT_VERSION);
+    ObjectNode settings = JSON.valueToTree(config);
+    identity.set("config", settings.without("output"));
+    identity.set("inputs", JSON.valueToTree(inputs));
+    return identity.toString();
+  }
+
+  /** Where the running job notes which shards are complete. */
+  Path notesOfShards() {
+    return new Path(aside, NOTES);
   }
 
   /** Where the running job writes a split. */
@@ -191,6 +241,7 @@ final class PreparedDirectory {
   /** Moves the result to its place and marks it complete. */
   void commit(PrepareReport report) {
     try {
+      fileSystem.delete(notesOfShards(), true);
       fileSystem.delete(output, true); // what an interrupted run has left
       rename(aside, output);
       Path temporary = new Path(output, "_" + REPORT);

@@ -16,6 +16,7 @@ import org.metier.prep.dedup.Selection;
 import org.metier.prep.document.Document;
 import org.metier.prep.document.Rejected;
 import org.metier.prep.document.Split;
+import org.metier.prep.document.SplitShares;
 import org.metier.prep.document.Step;
 import org.metier.prep.report.PrepareTables;
 
@@ -74,20 +75,17 @@ final class SelectStage implements AutoCloseable {
   }
 
   private long[] contaminated(JavaRDD<Document> documents, long total) {
-    double heldOutShare = config.heldOutShare();
+    SplitShares splits = config.splits();
     LongAccumulator done = spark.sc().longAccumulator();
-    JavaRDD<Document> training =
-        documents.filter(document -> document.split(heldOutShare) == Split.TRAIN);
-    JavaRDD<Document> others =
-        documents.filter(document -> document.split(heldOutShare) != Split.TRAIN);
+    JavaRDD<Document> training = documents.filter(document -> splits.of(document) == Split.TRAIN);
+    JavaRDD<Document> others = documents.filter(document -> splits.of(document) != Split.TRAIN);
     return stages.run(
         "decontaminate",
         total,
         "documents",
         done::sum,
         () ->
-            new Decontaminator(
-                    session, config.deduplication().decontamination(), shuffles(total))
+            new Decontaminator(session, config.deduplication().decontamination(), shuffles(total))
                 .find(counted(training, done), counted(others, done)),
         keys -> String.format("%,d documents share text with held-out ones", keys.length));
   }

@@ -180,7 +180,9 @@ class PreparationTest {
   private record PackedRow(long order, int domain, int index) {}
 
   private static List<PackedRow> rowsInOrder(ShardManifest manifest, Split split) {
-    Buckets buckets = new Buckets(manifest.domains(), new DocumentCounts(), manifest.seed());
+    Buckets buckets =
+        new Buckets(
+            manifest.domains(), new DocumentCounts(), List.of(Split.values()), manifest.seed());
     List<PackedRow> rows = new ArrayList<>();
     for (int b = 0; b < buckets.size(); b++) {
       Bucket bucket = buckets.get(b);
@@ -205,6 +207,13 @@ class PreparationTest {
     }
     assertThat(sequence.documentStart()).isEqualTo(start);
     assertThat(sequence.domains()).isEqualTo(domains);
+    for (int t = 0; t < LENGTH; t++) {
+      int before = t == 0 ? 0 : sequence.documents()[t - 1];
+      boolean begins = t > 0 && sequence.tokens()[t] == separator;
+      assertThat(sequence.documents()[t]).isEqualTo(begins ? before + 1 : before);
+      assertThat(sequence.counts(t)).isTrue();
+    }
+    assertThat(sequence.documentIds()).hasSize(sequence.documents()[LENGTH - 1] + 1);
   }
 
   private static List<String> texts(int[] stream, Tokenizer tokenizer) {

@@ -5,7 +5,11 @@ import java.util.ArrayList;
 import java.util.List;
 import org.metier.prep.clean.CleaningConfig;
 import org.metier.prep.dedup.DeduplicationConfig;
+import org.metier.prep.pack.MixtureConfig;
+import org.metier.prep.pack.PackingConfig;
+import org.metier.prep.pack.PackingConfig.Method;
 import org.metier.prep.read.ReadingConfig;
+import org.metier.prep.tokenize.TokenizerConfig;
 
 /** Configurations for tests: small, and told apart by what a test sets. */
 public final class PrepareFixture {
@@ -17,9 +21,13 @@ public final class PrepareFixture {
   private CleaningConfig cleaning = CleaningConfig.defaults();
   private DeduplicationConfig deduplication = DeduplicationConfig.defaults();
   private int vocabSize = 300;
+  private TokenizerConfig tokenizer = TokenizerConfig.trained();
   private int sequenceLength = 8;
+  private Method packing = Method.SEQUENTIAL;
+  private MixtureConfig mixture = MixtureConfig.natural();
   private int sequencesPerShard = 10;
   private double heldOutShare = 0.1;
+  private double validationShare = 0;
   private double maxRejectedShare = 0.01;
   private long seed = 42;
   private ReadingConfig reading = ReadingConfig.defaults();
@@ -67,6 +75,26 @@ public final class PrepareFixture {
     return this;
   }
 
+  public PrepareFixture tokenizer(TokenizerConfig value) {
+    tokenizer = value;
+    return this;
+  }
+
+  public PrepareFixture packing(Method value) {
+    packing = value;
+    return this;
+  }
+
+  public PrepareFixture mixture(MixtureConfig value) {
+    mixture = value;
+    return this;
+  }
+
+  public PrepareFixture validationShare(double value) {
+    validationShare = value;
+    return this;
+  }
+
   public PrepareFixture sequenceLength(int value) {
     sequenceLength = value;
     return this;
@@ -107,9 +135,13 @@ public final class PrepareFixture {
         cleaning,
         deduplication,
         vocabSize,
+        tokenizer,
         sequenceLength,
+        new PackingConfig(packing),
+        mixture,
         sequencesPerShard,
         heldOutShare,
+        validationShare,
         maxRejectedShare,
         seed,
         reading);

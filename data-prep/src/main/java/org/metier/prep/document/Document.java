@@ -45,10 +45,4 @@ public record Document(byte[] utf8, String domain, long high, long low, int file
   public String text() {
     return new String(utf8, StandardCharsets.UTF_8);
   }
-
-  /** The side on which this document falls if {@code heldOutShare} of all are held out. */
-  public Split split(double heldOutShare) {
-    double uniform = (high >>> 11) * 0x1p-53; // in [0, 1)
-    return uniform < heldOutShare ? Split.HELD_OUT : Split.TRAIN;
-  }
 }

@@ -1,8 +1,11 @@
 package org.metier.prep.document;
 
-/** The two sides of a corpus: what trains a model and what only measures it. */
+/** The sides of a corpus: what trains a model and what only measures it. */
 public enum Split {
   TRAIN("train"),
+  /** Looked at during training: for early stopping and the choice of a checkpoint. */
+  VALIDATION("validation"),
+  /** Looked at when all is chosen. */
   HELD_OUT("held-out");
 
   private final String directory;

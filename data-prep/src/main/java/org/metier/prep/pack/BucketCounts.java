@@ -1,7 +1,6 @@
 package org.metier.prep.pack;
 
 import java.io.Serializable;
-import java.util.Iterator;
 
 /**
  * What packing makes of a bucket.
@@ -9,20 +8,25 @@ import java.util.Iterator;
  * @param bucket its number
  * @param documents in it
  * @param tokens of the documents, separators included
- * @param sequences whole rows
- * @param droppedTokens tokens left over at the end
+ * @param sequences rows
+ * @param droppedTokens tokens that are in no row
+ * @param paddingTokens inputs that stand for no token
  */
 public record BucketCounts(
-    int bucket, long documents, long tokens, long sequences, long droppedTokens)
+    int bucket, long documents, long tokens, long sequences, long droppedTokens, long paddingTokens)
     implements Serializable {
 
   /** Packs a bucket's documents for the counts alone. */
-  public static BucketCounts of(int bucket, Iterator<int[]> documents, int sequenceLength) {
-    SequencePacker packer = new SequencePacker(documents, sequenceLength);
-    while (packer.hasNext()) {
-      packer.next();
+  public static BucketCounts of(int bucket, RowPacker rows) {
+    while (rows.hasNext()) {
+      rows.next();
     }
     return new BucketCounts(
-        bucket, packer.documents(), packer.tokens(), packer.rows(), packer.droppedTokens());
+        bucket,
+        rows.documents(),
+        rows.tokens(),
+        rows.rows(),
+        rows.droppedTokens(),
+        rows.paddingTokens());
   }
 }

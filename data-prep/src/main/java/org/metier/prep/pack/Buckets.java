@@ -27,10 +27,14 @@ public final class Buckets implements Serializable {
   private final List<Bucket> buckets = new ArrayList<>();
   private final int[][] firstOf; // [splits][domains + 1], index into buckets
 
-  /** Plans the buckets for so many documents. */
-  public Buckets(List<String> domains, DocumentCounts counts, long seed) {
+  /**
+   * Plans the buckets for so many documents.
+   *
+   * @param splits those that there are
+   */
+  public Buckets(List<String> domains, DocumentCounts counts, List<Split> splits, long seed) {
     this.firstOf = new int[Split.values().length][domains.size() + 1];
-    for (Split split : Split.values()) {
+    for (Split split : splits) {
       int[] first = firstOf[split.ordinal()];
       for (int domain = 0; domain < domains.size(); domain++) {
         long bytes = counts.size(split, domains.get(domain)).bytes();

@@ -21,6 +21,11 @@ public final class DocumentKey implements Comparable<DocumentKey>, Serializable 
     return bucket;
   }
 
+  /** The half of the identity that is the document's alone: near-duplicates may share the other. */
+  public long documentId() {
+    return low;
+  }
+
   @Override
   public int compareTo(DocumentKey other) {
     int order = Integer.compare(bucket, other.bucket);

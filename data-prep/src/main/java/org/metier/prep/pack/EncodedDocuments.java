@@ -3,6 +3,7 @@ package org.metier.prep.pack;
 import java.util.Iterator;
 import java.util.function.LongConsumer;
 import org.metier.prep.document.Document;
+import org.metier.prep.document.SplitShares;
 import org.metier.prep.tokenize.Encoder;
 import org.metier.prep.tokenize.Tokenizer;
 import scala.Tuple2;
@@ -13,7 +14,7 @@ public final class EncodedDocuments implements Iterator<Tuple2<DocumentKey, int[
   private final Encoder encoder;
   private final int[] separator;
   private final Buckets buckets;
-  private final double heldOutShare;
+  private final SplitShares splits;
   private final LongConsumer bytes;
 
   /**
@@ -23,13 +24,13 @@ public final class EncodedDocuments implements Iterator<Tuple2<DocumentKey, int[
       Iterator<Document> documents,
       Tokenizer tokenizer,
       Buckets buckets,
-      double heldOutShare,
+      SplitShares splits,
       LongConsumer bytes) {
     this.documents = documents;
     this.encoder = tokenizer.newEncoder();
     this.separator = new int[] {tokenizer.separator()};
     this.buckets = buckets;
-    this.heldOutShare = heldOutShare;
+    this.splits = splits;
     this.bytes = bytes;
   }
 
@@ -41,7 +42,7 @@ public final class EncodedDocuments implements Iterator<Tuple2<DocumentKey, int[
   @Override
   public Tuple2<DocumentKey, int[]> next() {
     Document document = documents.next();
-    int bucket = buckets.indexOf(document, document.split(heldOutShare));
+    int bucket = buckets.indexOf(document, splits.of(document));
     int[] tokens = encoder.encode(document.utf8(), document.utf8().length, separator);
     bytes.accept(document.utf8().length);
     return new Tuple2<>(new DocumentKey(bucket, document), tokens);

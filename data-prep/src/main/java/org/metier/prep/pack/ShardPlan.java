@@ -2,7 +2,6 @@ package org.metier.prep.pack;
 
 import java.io.Serializable;
 import java.util.Arrays;
-import java.util.List;
 import org.metier.prep.document.Split;
 
 /**
@@ -18,24 +17,34 @@ public final class ShardPlan implements Serializable {
   private final long[] firstPosition; // [shards], counted within the split
 
   /**
-   * @param packed what each bucket holds
+   * @param mixture how often each row of each bucket is written
    * @param sequencesPerShard wanted, on average
    */
-  public ShardPlan(Buckets buckets, List<BucketCounts> packed, int sequencesPerShard) {
+  public ShardPlan(Buckets buckets, Mixture mixture, int sequencesPerShard) {
     long[] total = new long[Split.values().length];
-    for (BucketCounts counts : packed) {
-      total[buckets.get(counts.bucket()).split().ordinal()] += counts.sequences();
+    boolean[] present = new boolean[total.length];
+    for (int b = 0; b < buckets.size(); b++) {
+      int split = buckets.get(b).split().ordinal();
+      present[split] = true;
+      for (long index = 0; index < mixture.available(b); index++) {
+        total[split] += mixture.copies(b, index);
+      }
     }
     firstShard = new int[total.length + 1];
     for (int split = 0; split < total.length; split++) {
-      long shards = Math.max(1, (total[split] + sequencesPerShard - 1) / sequencesPerShard);
+      long wanted = (total[split] + sequencesPerShard - 1) / sequencesPerShard;
+      long shards = present[split] ? Math.max(1, wanted) : 0;
       firstShard[split + 1] = Math.toIntExact(firstShard[split] + shards);
     }
     sequences = new long[firstShard[total.length]];
-    for (BucketCounts counts : packed) {
-      Bucket bucket = buckets.get(counts.bucket());
-      for (long index = 0; index < counts.sequences(); index++) {
-        sequences[shardOf(bucket.split(), bucket.orderOf(index))]++;
+    for (int b = 0; b < buckets.size(); b++) {
+      Bucket bucket = buckets.get(b);
+      for (long index = 0; index < mixture.available(b); index++) {
+        long copies = mixture.copies(b, index);
+        for (long copy = 0; copy < copies; copy++) {
+          long order = bucket.orderOf(mixture.numberOf(b, index, copy));
+          sequences[shardOf(bucket.split(), order)]++;
+        }
       }
     }
     firstPosition = new long[sequences.length];

@@ -2,10 +2,10 @@ package org.metier.prep.pack;
 
 import java.io.IOException;
 import java.io.Serializable;
-import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.Iterator;
 import java.util.Map;
+import java.util.Optional;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.TaskContext;
@@ -14,7 +14,6 @@ import org.apache.spark.util.SerializableConfiguration;
 import org.metier.prep.document.Split;
 import org.metier.prep.shard.ShardManifest.Shard;
 import org.metier.prep.shard.ShardWriter;
-import org.metier.prep.shard.TokenSequence;
 import scala.Tuple2;
 
 /** Writes one shard from its sequences, which come in the order of the global shuffle. */
@@ -25,21 +24,25 @@ public final class ShardTask implements Serializable {
   private final Buckets buckets;
   private final int separator;
   private final EnumMap<Split, String> directories = new EnumMap<>(Split.class);
+  private final FinishedShards finished;
   private final SerializableConfiguration hadoop;
 
   /**
    * @param directories where the shards of each split go
+   * @param finished shards that need not be written, and the place to note those that are
    */
   public ShardTask(
       ShardPlan plan,
       Buckets buckets,
       int separator,
       Map<Split, Path> directories,
+      FinishedShards finished,
       Configuration hadoop) {
     this.plan = plan;
     this.buckets = buckets;
     this.separator = separator;
     directories.forEach((split, path) -> this.directories.put(split, path.toString()));
+    this.finished = finished;
     this.hadoop = new SerializableConfiguration(hadoop);
   }
 
@@ -48,26 +51,40 @@ public final class ShardTask implements Serializable {
     return plan.shardOf(buckets.get(key.bucket()).split(), key.order());
   }
 
-  /** Writes shard {@code shard} of all splits. */
+  /** True if a sequence's shard is still to be written. */
+  public boolean isMissing(SequenceKey key) {
+    return finished.get(shardOf(key)).isEmpty();
+  }
+
+  /** Writes shard {@code shard} of all splits, unless an earlier run has. */
   public Shard write(
-      int shard, Iterator<Tuple2<SequenceKey, int[]>> sequences, LongAccumulator written)
+      int shard, Iterator<Tuple2<SequenceKey, PackedRow>> rows, LongAccumulator written)
       throws IOException {
+    Optional<Shard> earlier = finished.get(shard);
+    if (earlier.isPresent()) {
+      written.add(earlier.get().sequences());
+      return earlier.get();
+    }
     Split split = plan.splitOf(shard);
-    String name = ShardWriter.fileName(shard - plan.first(split));
     long attempt = TaskContext.get().taskAttemptId();
     Path directory = new Path(directories.get(split));
     long position = plan.firstPosition(shard);
-    try (ShardWriter writer = new ShardWriter(directory, name, attempt, hadoop.value())) {
-      while (sequences.hasNext()) {
-        Tuple2<SequenceKey, int[]> sequence = sequences.next();
-        int[] tokens = sequence._2;
-        int[] start = SequencePacker.documentStart(tokens, separator);
-        int[] domains = new int[tokens.length - 1];
-        Arrays.fill(domains, buckets.get(sequence._1.bucket()).domain());
-        writer.write(position++, new TokenSequence(tokens, start, domains));
+    try (ShardWriter writer =
+        new ShardWriter(directory, fileName(shard), attempt, hadoop.value())) {
+      while (rows.hasNext()) {
+        Tuple2<SequenceKey, PackedRow> row = rows.next();
+        int domain = buckets.get(row._1.bucket()).domain();
+        writer.write(position++, row._2.toSequence(domain, separator));
       }
       written.add(position - plan.firstPosition(shard));
-      return writer.commit();
+      Shard done = writer.commit();
+      finished.note(shard, done, attempt, hadoop.value());
+      return done;
     }
+  }
+
+  /** Name of a shard's file in its split. */
+  private String fileName(int shard) {
+    return ShardWriter.fileName(shard - plan.first(plan.splitOf(shard)));
   }
 }

@@ -2,6 +2,7 @@ package org.metier.prep.shard;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.util.Arrays;
 import org.apache.parquet.column.ColumnReader;
 import org.apache.parquet.column.impl.ColumnReadStoreImpl;
 import org.apache.parquet.column.page.PageReadStore;
@@ -21,10 +22,12 @@ import org.apache.parquet.schema.MessageType;
 final class ShardDecoder {
   private final ShardManifest manifest;
   private final long firstPosition;
+  private final long[] idBuffer;
 
   ShardDecoder(ShardManifest manifest, long firstPosition) {
     this.manifest = manifest;
     this.firstPosition = firstPosition;
+    this.idBuffer = new long[manifest.sequenceLength()];
   }
 
   TokenSequence[] decode(byte[] file, long sequences) throws IOException {
@@ -62,6 +65,9 @@ final class ShardDecoder {
     ColumnReader tokens = columns.getColumnReader(ShardSchema.elements(ShardSchema.TOKENS));
     ColumnReader starts = columns.getColumnReader(ShardSchema.elements(ShardSchema.DOCUMENT_START));
     ColumnReader domains = columns.getColumnReader(ShardSchema.elements(ShardSchema.DOMAINS));
+    ColumnReader documents = columns.getColumnReader(ShardSchema.elements(ShardSchema.DOCUMENTS));
+    ColumnReader lossMask = columns.getColumnReader(ShardSchema.elements(ShardSchema.LOSS_MASK));
+    ColumnReader ids = columns.getColumnReader(ShardSchema.elements(ShardSchema.DOCUMENT_IDS));
     for (int row = first; row < first + count; row++) {
       if (positions.getLong() != firstPosition + row) {
         throw new IOException(
@@ -73,16 +79,34 @@ final class ShardDecoder {
                 + (firstPosition + row));
       }
       positions.consume();
+      long[] documentIds = ids(ids, length, row);
       rows[row] =
           new TokenSequence(
-              list(tokens, length + 1, manifest.vocabSize(), "token", row),
-              list(starts, length, length, "document start", row),
-              list(domains, length, manifest.domains().size(), "domain", row));
+              list(tokens, length + 1, 0, manifest.vocabSize(), "token", row),
+              list(starts, length, 0, length, "document start", row),
+              list(domains, length, 0, manifest.domains().size(), "domain", row),
+              list(documents, length, TokenSequence.PADDING, documentIds.length, "document", row),
+              list(lossMask, length, 0, 2, "loss mask", row),
+              documentIds);
     }
   }
 
-  /** One list of a known length whose values lie in [0, limit). */
-  private static int[] list(ColumnReader column, int length, int limit, String what, int row)
+  /** One list of at least one and at most {@code longest} values. */
+  private long[] ids(ColumnReader column, int longest, int row) throws IOException {
+    int size = 0;
+    do {
+      if (size == longest || column.getCurrentDefinitionLevel() != 1) {
+        throw new IOException("row " + row + " has not 1 to " + longest + " document ids");
+      }
+      idBuffer[size++] = column.getLong();
+      column.consume();
+    } while (column.getCurrentRepetitionLevel() == 1);
+    return Arrays.copyOf(idBuffer, size);
+  }
+
+  /** One list of a known length whose values lie in [least, limit). */
+  private static int[] list(
+      ColumnReader column, int length, int least, int limit, String what, int row)
       throws IOException {
     int[] values = new int[length];
     for (int i = 0; i < length; i++) {
@@ -91,9 +115,9 @@ final class ShardDecoder {
         throw new IOException("row " + row + " has not " + length + " " + what + "s");
       }
       int value = column.getInteger();
-      if (value < 0 || value >= limit) {
+      if (value < least || value >= limit) {
         throw new IOException(
-            "row " + row + " has " + what + " " + value + ", which is not below " + limit);
+            "row %d has %s %d, which is not in [%d, %d)".formatted(row, what, value, least, limit));
       }
       values[i] = value;
       column.consume();

@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.ChecksumException;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 import org.metier.prep.BadDataException;
@@ -29,17 +30,20 @@ import org.metier.prep.tokenize.Tokenizer;
  * What a split's directory holds, in {@value #FILE}. Positions run through the shards in order.
  *
  * @param formatVersion of shards and manifest
- * @param split {@code train} or {@code held-out}
+ * @param split {@code train}, {@code validation} or {@code held-out}
  * @param sequenceLength T: a row has T + 1 tokens
  * @param vocabSize ids of the tokenizer
  * @param tokenizerSha256 of {@code tokenizer.json}
+ * @param separator text of the token that begins each document
  * @param domains names, sorted; the same list in every split of a corpus
  * @param sequences rows in all shards
  * @param shards in order of position
  * @param tokensByDomain separators included, before packing
  * @param documentsByDomain documents of this split
- * @param sequencesByDomain packed rows
- * @param droppedTokensByDomain tokens at the end of a bucket that did not fill a row
+ * @param sequencesByDomain rows in the shards, repeated ones as often as they are there
+ * @param packedSequencesByDomain rows before the mixture, each once
+ * @param droppedTokensByDomain tokens that are in no row, before the mixture
+ * @param paddingTokensByDomain inputs that stand for no token, before the mixture
  * @param seed of split and order
  */
 public record ShardManifest(
@@ -48,13 +52,16 @@ public record ShardManifest(
     int sequenceLength,
     int vocabSize,
     String tokenizerSha256,
+    String separator,
     List<String> domains,
     long sequences,
     List<Shard> shards,
     Map<String, Long> tokensByDomain,
     Map<String, Long> documentsByDomain,
     Map<String, Long> sequencesByDomain,
+    Map<String, Long> packedSequencesByDomain,
     Map<String, Long> droppedTokensByDomain,
+    Map<String, Long> paddingTokensByDomain,
     long seed)
     implements Serializable {
 
@@ -86,7 +93,9 @@ public record ShardManifest(
     tokensByDomain = sorted(tokensByDomain);
     documentsByDomain = sorted(documentsByDomain);
     sequencesByDomain = sorted(sequencesByDomain);
+    packedSequencesByDomain = sorted(packedSequencesByDomain);
     droppedTokensByDomain = sorted(droppedTokensByDomain);
+    paddingTokensByDomain = sorted(paddingTokensByDomain);
   }
 
   private static Map<String, Long> sorted(Map<String, Long> counts) {
@@ -173,17 +182,36 @@ public record ShardManifest(
     checkSizes(splitDirectory, hadoop);
     for (Shard shard : shards) {
       Path file = new Path(splitDirectory, shard.file);
-      MessageDigest digest = Sha256.digest();
-      try (InputStream in = file.getFileSystem(hadoop).open(file)) {
-        byte[] buffer = new byte[1 << 18];
-        for (int read = in.read(buffer); read >= 0; read = in.read(buffer)) {
-          digest.update(buffer, 0, read);
-        }
+      try {
+        requireHash(shard, file, sha256(file, hadoop));
       } catch (IOException e) {
         throw new BadDataException(file + " cannot be read: " + oneLine(e), e);
       }
-      requireHash(shard, file, Sha256.hex(digest.digest()));
     }
+  }
+
+  /** True if a shard's file is there with the bytes that were written. */
+  public static boolean isIntact(Path splitDirectory, Shard shard, Configuration hadoop)
+      throws IOException {
+    Path file = new Path(splitDirectory, shard.file);
+    FileSystem fileSystem = file.getFileSystem(hadoop);
+    try {
+      return fileSystem.getFileStatus(file).getLen() == shard.bytes
+          && sha256(file, hadoop).equals(shard.sha256);
+    } catch (FileNotFoundException | ChecksumException e) { // the second is a local file system's
+      return false;
+    }
+  }
+
+  private static String sha256(Path file, Configuration hadoop) throws IOException {
+    MessageDigest digest = Sha256.digest();
+    try (InputStream in = file.getFileSystem(hadoop).open(file)) {
+      byte[] buffer = new byte[1 << 18];
+      for (int read = in.read(buffer); read >= 0; read = in.read(buffer)) {
+        digest.update(buffer, 0, read);
+      }
+    }
+    return Sha256.hex(digest.digest());
   }
 
   static void requireHash(Shard shard, Path file, String actual) {
@@ -191,6 +219,18 @@ public record ShardManifest(
       throw new BadDataException(
           file + " is corrupt: its SHA-256 is " + actual + ", the manifest says " + shard.sha256);
     }
+  }
+
+  /**
+   * The tokenizer that these shards were written with.
+   *
+   * @param file {@code tokenizer.json}
+   * @throws BadDataException if it is another
+   */
+  public Tokenizer tokenizer(Path file, Configuration hadoop) {
+    Tokenizer tokenizer = Tokenizer.load(file, separator, hadoop);
+    requireTokenizer(tokenizer, file);
+    return tokenizer;
   }
 
   /**

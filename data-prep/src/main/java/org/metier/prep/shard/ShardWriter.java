@@ -124,13 +124,14 @@ public final class ShardWriter implements AutoCloseable {
       list(ShardSchema.TOKENS, 1, row.columns.tokens());
       list(ShardSchema.DOCUMENT_START, 2, row.columns.documentStart());
       list(ShardSchema.DOMAINS, 3, row.columns.domains());
+      list(ShardSchema.DOCUMENTS, 4, row.columns.documents());
+      list(ShardSchema.LOSS_MASK, 5, row.columns.lossMask());
+      list(ShardSchema.DOCUMENT_IDS, 6, row.columns.documentIds());
       consumer.endMessage();
     }
 
     private void list(String name, int field, int[] values) {
-      consumer.startField(name, field);
-      consumer.startGroup();
-      consumer.startField(ShardSchema.REPEATED, 0);
+      begin(name, field, values.length);
       for (int value : values) {
         consumer.startGroup();
         consumer.startField(ShardSchema.ELEMENT, 0);
@@ -138,7 +139,34 @@ public final class ShardWriter implements AutoCloseable {
         consumer.endField(ShardSchema.ELEMENT, 0);
         consumer.endGroup();
       }
-      consumer.endField(ShardSchema.REPEATED, 0);
+      end(name, field, values.length);
+    }
+
+    private void list(String name, int field, long[] values) {
+      begin(name, field, values.length);
+      for (long value : values) {
+        consumer.startGroup();
+        consumer.startField(ShardSchema.ELEMENT, 0);
+        consumer.addLong(value);
+        consumer.endField(ShardSchema.ELEMENT, 0);
+        consumer.endGroup();
+      }
+      end(name, field, values.length);
+    }
+
+    /** A field of Parquet has at least one value: an empty list has a group, but no field in it. */
+    private void begin(String name, int field, int length) {
+      consumer.startField(name, field);
+      consumer.startGroup();
+      if (length > 0) {
+        consumer.startField(ShardSchema.REPEATED, 0);
+      }
+    }
+
+    private void end(String name, int field, int length) {
+      if (length > 0) {
+        consumer.endField(ShardSchema.REPEATED, 0);
+      }
       consumer.endGroup();
       consumer.endField(name, field);
     }

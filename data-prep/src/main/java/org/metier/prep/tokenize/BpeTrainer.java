@@ -56,8 +56,8 @@ public final class BpeTrainer {
    * @param counts words as {@link WordCounts} gives them, each once, with their counts
    * @param merges how many merges are wanted
    * @param onMerge told the number of merges done
-   * @return pairs of token ids; merge i makes token {@code Tokenizer.FIRST_MERGE + i}. Fewer than
-   *     wanted if no pair occurs twice any more
+   * @return pairs of token ids; merge i makes token {@code BytePairTokenizer.FIRST_MERGE + i}.
+   *     Fewer than wanted if no pair occurs twice any more
    */
   public static List<int[]> train(
       List<Tuple2<String, Long>> counts, int merges, IntConsumer onMerge) {
@@ -69,7 +69,7 @@ public final class BpeTrainer {
       if (pair < 0) {
         break;
       }
-      trainer.merge(pair, Tokenizer.FIRST_MERGE + learned.size());
+      trainer.merge(pair, BytePairTokenizer.FIRST_MERGE + learned.size());
       learned.add(new int[] {PairTable.left(pair), PairTable.right(pair)});
       onMerge.accept(learned.size());
     }

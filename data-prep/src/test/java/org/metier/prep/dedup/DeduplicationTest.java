@@ -22,6 +22,7 @@ import org.metier.prep.dedup.DeduplicationConfig.Within;
 import org.metier.prep.document.Document;
 import org.metier.prep.document.RejectReason;
 import org.metier.prep.document.Rejected;
+import org.metier.prep.document.SplitShares;
 
 class DeduplicationTest {
   private static final int SHINGLE = 5;
@@ -198,10 +199,10 @@ class DeduplicationTest {
 
   private static void requireOneSide(Selection selection, Document... documents) {
     for (int percent = 1; percent < 100; percent++) {
-      double share = percent / 100.0;
-      assertThat(Arrays.stream(documents).map(d -> ((Document) selection.apply(d)).split(share)))
-          .as("of " + share)
-          .containsOnly(((Document) selection.apply(documents[0])).split(share));
+      SplitShares shares = new SplitShares(0, percent / 100.0);
+      assertThat(Arrays.stream(documents).map(d -> shares.of((Document) selection.apply(d))))
+          .as("of " + shares)
+          .containsOnly(shares.of((Document) selection.apply(documents[0])));
     }
   }
 

@@ -17,6 +17,7 @@ import org.metier.prep.PrepareFixture;
 import org.metier.prep.document.Document;
 import org.metier.prep.document.RejectReason;
 import org.metier.prep.document.Split;
+import org.metier.prep.document.SplitShares;
 import org.metier.prep.filter.LengthFilter;
 
 class ReadingTest {
@@ -132,15 +133,22 @@ class ReadingTest {
 
   @Test
   void theSplitFollowsTheTextAndTheSeedAndKeepsItsShare() {
+    SplitShares shares = new SplitShares(0, 0.1);
+    SplitShares three = new SplitShares(0.2, 0.1);
     int heldOut = 0;
+    int validation = 0;
     int moved = 0;
     for (int i = 0; i < 20_000; i++) {
-      Split split = document("text " + i, "a", 1).split(0.1);
-      assertThat(document("text " + i, "b", 1).split(0.1)).isEqualTo(split);
+      Split split = shares.of(document("text " + i, "a", 1));
+      assertThat(shares.of(document("text " + i, "b", 1))).isEqualTo(split);
+      Split ofThree = three.of(document("text " + i, "a", 1));
+      assertThat(ofThree == Split.HELD_OUT).isEqualTo(split == Split.HELD_OUT);
+      validation += ofThree == Split.VALIDATION ? 1 : 0;
       heldOut += split == Split.HELD_OUT ? 1 : 0;
-      moved += document("text " + i, "a", 2).split(0.1) == split ? 0 : 1;
+      moved += shares.of(document("text " + i, "a", 2)) == split ? 0 : 1;
     }
-    // Binomial: 2000 and 3600 expected, five standard deviations are 212 and 272.
+    // Binomial: 2000, 3600 and 4000 expected, five standard deviations are 212, 272 and 283.
+    assertThat(validation).isBetween(3717, 4283);
     assertThat(heldOut).isBetween(1788, 2212);
     assertThat(moved).isBetween(3328, 3872);
   }

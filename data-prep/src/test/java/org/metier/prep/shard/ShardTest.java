@@ -18,6 +18,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.metier.prep.BadDataException;
 import org.metier.prep.LocalSpark;
+import org.metier.prep.tokenize.BytePairTokenizer;
 import org.metier.prep.tokenize.Tokenizer;
 
 class ShardTest {
@@ -56,8 +57,16 @@ class ShardTest {
           starts[t] = random.nextInt(t + 1);
           domains[t] = random.nextInt(DOMAINS.size());
         }
-        writer.write(sequences.size(), new TokenSequence(tokens, starts, domains));
-        sequences.add(new TokenSequence(tokens, starts, domains));
+        int[] documents = new int[LENGTH];
+        long[] ids = random.longs(1 + random.nextInt(LENGTH)).toArray();
+        int[] lossMask = random.ints(LENGTH, 0, 2).toArray();
+        for (int t = 0; t < LENGTH; t++) {
+          documents[t] = random.nextInt(ids.length + 1) - 1;
+        }
+        TokenSequence sequence =
+            new TokenSequence(tokens, starts, domains, documents, lossMask, ids);
+        writer.write(sequences.size(), sequence);
+        sequences.add(sequence);
       }
       return writer.commit();
     }
@@ -70,10 +79,13 @@ class ShardTest {
         LENGTH,
         vocabSize,
         "0".repeat(64),
+        "<|endoftext|>",
         DOMAINS,
         shards.stream().mapToLong(ShardManifest.Shard::sequences).sum(),
         shards,
         Map.of("law", 5L),
+        Map.of(),
+        Map.of(),
         Map.of(),
         Map.of(),
         Map.of(),
@@ -95,6 +107,9 @@ class ShardTest {
         assertThat(actual.tokens()).isEqualTo(expected.tokens());
         assertThat(actual.documentStart()).isEqualTo(expected.documentStart());
         assertThat(actual.domains()).isEqualTo(expected.domains());
+        assertThat(actual.documents()).isEqualTo(expected.documents());
+        assertThat(actual.lossMask()).isEqualTo(expected.lossMask());
+        assertThat(actual.documentIds()).isEqualTo(expected.documentIds());
       }
       assertThatThrownBy(() -> reader.get(63)).isInstanceOf(IndexOutOfBoundsException.class);
       assertThatThrownBy(() -> reader.get(-1)).isInstanceOf(IndexOutOfBoundsException.class);
@@ -109,7 +124,8 @@ class ShardTest {
         LocalSpark.session()
             .sql(
                 "SELECT count(*), max(sequence), max(size(tokens)), max(size(document_start)),"
-                    + " sum(aggregate(tokens, 0, (a, x) -> a + x)) FROM shards")
+                    + " sum(aggregate(tokens, 0, (a, x) -> a + x)),"
+                    + " count_if(document_ids[documents[0]] IS NOT NULL) FROM shards")
             .head();
     long sum = sequences.stream().flatMapToInt(s -> java.util.Arrays.stream(s.tokens())).sum();
     assertThat(row.getLong(0)).isEqualTo(63);
@@ -117,6 +133,8 @@ class ShardTest {
     assertThat(row.getInt(2)).isEqualTo(LENGTH + 1);
     assertThat(row.getInt(3)).isEqualTo(LENGTH);
     assertThat(row.getLong(4)).isEqualTo(sum);
+    assertThat(row.getLong(5))
+        .isEqualTo(sequences.stream().filter(sequence -> sequence.isText(0)).count());
   }
 
   @Test
@@ -182,10 +200,10 @@ class ShardTest {
     String json = Files.readString(file);
     replace(file, json.substring(0, 100).getBytes());
     requireBad(() -> ShardManifest.read(split, HADOOP), "manifest.json is not a manifest: ");
-    replace(file, json.replace("\"formatVersion\" : 1", "\"formatVersion\" : 99").getBytes());
+    replace(file, json.replace("\"formatVersion\" : 2", "\"formatVersion\" : 99").getBytes());
     requireBad(
         () -> ShardManifest.read(split, HADOOP),
-        "manifest.json has format version 99, this code reads 1");
+        "manifest.json has format version 99, this code reads 2");
     replace(file, json.replace("\"sequences\" : 63", "\"sequences\" : 64").getBytes());
     requireBad(
         () -> ShardManifest.read(split, HADOOP),
@@ -198,7 +216,7 @@ class ShardTest {
 
   @Test
   void anotherTokenizerIsRefused() {
-    Tokenizer bytes = Tokenizer.of(List.of());
+    Tokenizer bytes = BytePairTokenizer.ofBytes();
     Path file = new Path("tokenizer.json");
     requireBad(
         () -> manifest.requireTokenizer(bytes, file),

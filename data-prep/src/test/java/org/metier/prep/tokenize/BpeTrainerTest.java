@@ -51,7 +51,7 @@ class BpeTrainerTest {
       if (best < 0) {
         return merges;
       }
-      int token = Tokenizer.FIRST_MERGE + merges.size();
+      int token = BytePairTokenizer.FIRST_MERGE + merges.size();
       merges.add(new int[] {PairTable.left(best), PairTable.right(best)});
       for (List<Integer> word : words) {
         replace(word, PairTable.left(best), PairTable.right(best), token);

@@ -29,10 +29,10 @@ class TokenizerTest {
 
   @TempDir Path directory;
 
-  static Tokenizer trained(int merges) {
+  static BytePairTokenizer trained(int merges) {
     MadeUpText text = new MadeUpText(5);
     String[] texts = {text.prose(4000), text.hard(1500)};
-    return Tokenizer.of(BpeTrainer.train(BpeTrainerTest.count(texts), merges, done -> {}));
+    return BytePairTokenizer.of(BpeTrainer.train(BpeTrainerTest.count(texts), merges, done -> {}));
   }
 
   private Path saved(Tokenizer tokenizer) throws Exception {
@@ -46,7 +46,7 @@ class TokenizerTest {
   }
 
   /** Merges applied as they are defined: each over the whole word, in the order learned. */
-  private static int[] naiveEncode(Tokenizer tokenizer, String text) {
+  private static int[] naiveEncode(BytePairTokenizer tokenizer, String text) {
     List<Integer> ids = new ArrayList<>();
     for (String word : PreTokenizerTest.words(text)) {
       List<Integer> symbols = new ArrayList<>();
@@ -55,7 +55,7 @@ class TokenizerTest {
       }
       for (int i = 0; i < tokenizer.merges().length; i++) {
         int[] merge = tokenizer.merges()[i];
-        BpeTrainerTest.replace(symbols, merge[0], merge[1], Tokenizer.FIRST_MERGE + i);
+        BpeTrainerTest.replace(symbols, merge[0], merge[1], BytePairTokenizer.FIRST_MERGE + i);
       }
       ids.addAll(symbols);
     }
@@ -64,7 +64,7 @@ class TokenizerTest {
 
   @Test
   void encodesAsTheDefinitionDoes() {
-    Tokenizer tokenizer = trained(300);
+    BytePairTokenizer tokenizer = trained(300);
     MadeUpText text = new MadeUpText(6);
     for (int i = 0; i < 300; i++) {
       String sample = i % 2 == 0 ? text.prose(20) : text.hard(40);
@@ -74,7 +74,7 @@ class TokenizerTest {
 
   @Test
   void encodesWordsTooLongToRememberAsTheDefinitionDoes() {
-    Tokenizer tokenizer = trained(300);
+    BytePairTokenizer tokenizer = trained(300);
     String text = "ka".repeat(300) + " " + "=".repeat(500) + "lomin".repeat(90);
     assertThat(tokenizer.encode(text)).isEqualTo(naiveEncode(tokenizer, text));
   }
@@ -95,13 +95,13 @@ class TokenizerTest {
         "<|endoftext|>"
       })
   void textComesBackExactly(String text) {
-    Tokenizer tokenizer = trained(200);
+    BytePairTokenizer tokenizer = trained(200);
     assertThat(tokenizer.decode(tokenizer.encode(text))).isEqualTo(text);
   }
 
   @Test
   void everyTextComesBackExactlyAndLengthsAddUp() {
-    Tokenizer tokenizer = trained(300);
+    BytePairTokenizer tokenizer = trained(300);
     MadeUpText text = new MadeUpText(7);
     for (int i = 0; i < 1000; i++) {
       String sample = text.hard(60);
@@ -115,7 +115,7 @@ class TokenizerTest {
 
   @Test
   void forgettingWordsDoesNotChangeIds() {
-    Tokenizer tokenizer = trained(100);
+    BytePairTokenizer tokenizer = trained(100);
     Encoder encoder = tokenizer.newEncoder();
     // Enough different words to empty the memory on the way.
     for (int i = 0; i < 400_000; i++) {
@@ -135,15 +135,15 @@ class TokenizerTest {
 
   @Test
   void separatorStandsForNoText() {
-    Tokenizer tokenizer = trained(10);
+    BytePairTokenizer tokenizer = trained(10);
     assertThat(tokenizer.byteLength(tokenizer.separator())).isZero();
     assertThat(tokenizer.decode(new int[] {'a', tokenizer.separator(), 'b'})).isEqualTo("ab");
-    assertThat(tokenizer.vocabSize()).isEqualTo(Tokenizer.FIRST_MERGE + 10);
+    assertThat(tokenizer.vocabSize()).isEqualTo(BytePairTokenizer.FIRST_MERGE + 10);
   }
 
   @Test
   void savedAndLoadedItIsTheSame() throws Exception {
-    Tokenizer tokenizer = trained(300);
+    BytePairTokenizer tokenizer = trained(300);
     Tokenizer loaded = load(saved(tokenizer));
     String text = new MadeUpText(9).hard(500);
     assertThat(loaded.encode(text)).isEqualTo(tokenizer.encode(text));
@@ -153,7 +153,7 @@ class TokenizerTest {
 
   @Test
   void survivesSerialisationInUse() throws Exception {
-    Tokenizer tokenizer = trained(100);
+    BytePairTokenizer tokenizer = trained(100);
     int[] ids = tokenizer.encode("kalomin");
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     try (ObjectOutputStream out = new ObjectOutputStream(bytes)) {
@@ -168,12 +168,14 @@ class TokenizerTest {
   @Test
   void aDamagedFileIsNamedInOneLine() throws Exception {
     String json = Files.readString(saved(trained(50)));
-    requireCorrupt(json.substring(0, json.length() / 2), "it is not JSON");
-    requireCorrupt("{}", "it has no model.vocab");
-    requireCorrupt(json.replaceFirst("\"a\" : 97", "\"a\" : 98"), "byte 97 does not have id 97");
+    requireCorrupt(json.substring(0, json.length() / 2), "is not a tokenizer: it is not JSON");
+    requireCorrupt("{}", "is not a tokenizer: it has no model.vocab");
+    String ours = "is not a tokenizer that Metier wrote: ";
     requireCorrupt(
-        json.replaceFirst("\"merges\" : \\[\\s*\"[^\"]*\",", "\"merges\" : ["), "merge 0 ");
-    requireCorrupt(json.replaceAll("256", "255"), "<|endoftext|> does not have id 256");
+        json.replaceFirst("\"a\" : 97", "\"a\" : 98"), ours + "byte 97 does not have id 97");
+    requireCorrupt(
+        json.replaceFirst("\"merges\" : \\[\\s*\"[^\"]*\",", "\"merges\" : ["), ours + "merge 0 ");
+    requireCorrupt(json.replaceAll("256", "255"), ours + "<|endoftext|> does not have id 256");
     assertThatThrownBy(() -> load(directory.resolve("absent.json")))
         .isInstanceOf(BadDataException.class)
         .hasMessageContaining("absent.json");
@@ -184,7 +186,7 @@ class TokenizerTest {
     Files.writeString(file, json);
     assertThatThrownBy(() -> load(file))
         .isInstanceOf(BadDataException.class)
-        .hasMessageContaining("damaged.json is not a tokenizer that Metier wrote: " + what)
+        .hasMessageContaining("damaged.json " + what)
         .hasMessageNotContaining("\n");
   }
 

@@ -25,9 +25,9 @@ import java.util.stream.Stream;
 
 /**
  * Fills records from HOCON, component by component: numbers, booleans, strings, enums ({@code
- * MICRO_BATCH} is written {@code micro-batch}), lists, maps of strings and nested records. Nothing
- * is optional, nothing is ignored: what does not fit ends with an {@link InvalidConfigException} of
- * the form {@code file:line: full.key: what is wrong}.
+ * MICRO_BATCH} is written {@code micro-batch}), lists, maps of strings or of numbers and nested
+ * records. Nothing is optional, nothing is ignored: what does not fit ends with an {@link
+ * InvalidConfigException} of the form {@code file:line: full.key: what is wrong}.
  */
 public final class RecordBinder {
   private final Class<? extends Record> schema;
@@ -122,7 +122,9 @@ public final class RecordBinder {
       return list(path, value, generic.getActualTypeArguments()[0]);
     }
     if (type instanceof ParameterizedType generic && generic.getRawType() == Map.class) {
-      return properties(object(path, value));
+      return generic.getActualTypeArguments()[1] == Double.class
+          ? numbers(path, object(path, value))
+          : properties(object(path, value));
     }
     // a list has Long where a component has long
     Class<?> plain = MethodType.methodType((Class<?>) type).unwrap().returnType();
@@ -157,6 +159,18 @@ public final class RecordBinder {
       properties.put(String.join(".", ConfigUtil.splitPath(path)), config.getString(path));
     }
     return properties;
+  }
+
+  private static Map<String, Object> numbers(String path, ConfigObject object) {
+    Map<String, Object> numbers = new LinkedHashMap<>();
+    Config config = object.toConfig();
+    Set<String> keys = new TreeSet<>();
+    config.entrySet().forEach(entry -> keys.add(entry.getKey()));
+    for (String key : keys) {
+      String name = String.join(".", ConfigUtil.splitPath(key));
+      numbers.put(name, scalar(join(path, name), config.getValue(key), double.class));
+    }
+    return numbers;
   }
 
   private static ConfigObject object(String path, ConfigValue value) {

@@ -72,7 +72,9 @@ public final class ConfigurationPage {
     if (type instanceof ParameterizedType generic) {
       Type element = generic.getActualTypeArguments()[0];
       return generic.getRawType() == Map.class
-          ? "Spark properties"
+          ? (generic.getActualTypeArguments()[1] == Double.class
+              ? "numbers by name"
+              : "Spark properties")
           : "list: "
               + (element instanceof Class<?> c && c.isRecord()
                   ? Stream.of(c.getRecordComponents())

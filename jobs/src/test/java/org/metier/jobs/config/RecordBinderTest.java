@@ -72,6 +72,20 @@ class RecordBinderTest {
                 Map.of("spark.a", "1", "spark.a.b", "x")));
   }
 
+  record Weights(Map<String, Double> weights) {}
+
+  @Test
+  void readsNumbersByName() {
+    Weights weights = weights("weights { law = 1, \"a b.c\" = 2.5e6 }");
+    assertThat(weights.weights()).isEqualTo(Map.of("law", 1.0, "a b.c", 2.5e6));
+    assertThatThrownBy(() -> weights("weights { law = much }"))
+        .hasMessageEndingWith("weights.law: expected a number, is 'much'");
+  }
+
+  private static Weights weights(String hocon) {
+    return RecordBinder.bind(ConfigFactory.parseString(hocon), Weights.class);
+  }
+
   @Test
   void takesOneValueForAListOfOne() {
     assertThat(bind(COMPLETE + "files = only").files()).containsExactly("only");

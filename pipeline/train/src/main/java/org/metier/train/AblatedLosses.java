@@ -143,7 +143,7 @@ public final class AblatedLosses {
       int[] domains = sequences.get(i).domains();
       for (int t = 0; t < domains.length; t++) {
         double[] sums = byDomain.computeIfAbsent(domains[t], d -> new double[2]);
-        sums[0]++;
+        sums[0] += sequences.get(i).counts(t) ? 1 : 0;
         sums[1] += replica.model.losses()[i * batch.length() + t];
       }
       long sequence = first + i;

@@ -13,7 +13,7 @@ import org.metier.model.TransformerLm;
 import org.metier.prep.shard.TokenSequence;
 
 /**
- * Counts of one task's stretch of held-out sequences.
+ * Counts of one task's stretch of held-out sequences: of the tokens whose target counts.
  *
  * @param routing rows (sequence, domain, layer, …)
  * @param loss rows (sequence, domain, …)
@@ -96,6 +96,9 @@ record EvaluatedSequences(
     private void countLoss(long sequence, int offset, TokenSequence s, Batch batch) {
       TreeMap<Integer, double[]> byDomain = new TreeMap<>(); // tokens, loss, bytes
       for (int t = 0; t < s.documentStart().length; t++) {
+        if (!s.counts(t)) {
+          continue;
+        }
         int domain = s.domains()[t];
         int target = batch.targets()[offset + t];
         double[] sums = byDomain.computeIfAbsent(domain, d -> new double[3]);
@@ -116,6 +119,9 @@ record EvaluatedSequences(
       int k = r.topK();
       TreeMap<Integer, Counts> byDomain = new TreeMap<>();
       for (int t = 0; t < s.documentStart().length; t++) {
+        if (!s.counts(t)) {
+          continue;
+        }
         Counts counts =
             byDomain.computeIfAbsent((int) s.domains()[t], d -> new Counts(r, numClasses));
         int ofClass = plan.tokenClasses()[batch.inputs()[offset + t]] * r.columns();
@@ -157,6 +163,9 @@ record EvaluatedSequences(
       RoutingCounts counts = layers.get(layer);
       int k = lm.routing(layer).topK();
       for (int t = 0; t < s.documentStart().length; t++) {
+        if (!s.counts(t)) {
+          continue;
+        }
         int at = offset + t;
         counts.addToken(experts, at * k, batch.inputs()[at], batch.targets()[at], predicted[at]);
         if (!last) {

@@ -240,7 +240,9 @@ public final class Evaluation implements AutoCloseable {
     List<Row> rows = new ArrayList<>();
     for (int id = 0; id < tokenizer.vocabSize(); id++) {
       String text =
-          id == tokenizer.separator() ? Tokenizer.SEPARATOR_TEXT : tokenizer.decode(new int[] {id});
+          id == tokenizer.separator()
+              ? tokenizer.separatorText()
+              : tokenizer.decode(new int[] {id});
       rows.add(RowFactory.create(id, text));
     }
     return spark.createDataFrame(rows, VOCABULARY_TOKENS);

@@ -30,7 +30,8 @@ record HeldOut(Path split, ShardManifest manifest, Tokenizer tokenizer, Configur
     Configuration hadoop = spark.sparkContext().hadoopConfiguration();
     Path split = new Path(data, "held-out");
     ShardManifest manifest = ShardManifest.read(split, hadoop);
-    Tokenizer tokenizer = Tokenizer.load(new Path(data, "tokenizer.json"), hadoop);
+    Tokenizer tokenizer =
+        Tokenizer.load(new Path(data, "tokenizer.json"), manifest.separator(), hadoop);
     if (!manifest.tokenizerSha256().equals(tokenizer.sha256())) {
       throw new BadDataException(
           data + ": tokenizer.json is not the one that the held-out shards were made with");

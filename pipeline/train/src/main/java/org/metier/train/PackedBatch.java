@@ -6,6 +6,9 @@ import org.metier.prep.shard.TokenSequence;
 
 /** From packed sequences, as shards hold them, to the batch that a model takes. */
 final class PackedBatch {
+  /** A target that the loss leaves out. */
+  private static final int NOT_COUNTED = -1;
+
   private PackedBatch() {}
 
   /**
@@ -20,7 +23,9 @@ final class PackedBatch {
     for (int i = 0; i < sequences.size(); i++) {
       TokenSequence s = sequences.get(i);
       System.arraycopy(s.tokens(), 0, batch.inputs(), i * length, length);
-      System.arraycopy(s.tokens(), 1, batch.targets(), i * length, length);
+      for (int t = 0; t < length; t++) {
+        batch.targets()[i * length + t] = s.counts(t) ? s.tokens()[t + 1] : NOT_COUNTED;
+      }
       System.arraycopy(s.documentStart(), 0, batch.documentStart(), i * length, length);
     }
     return batch;

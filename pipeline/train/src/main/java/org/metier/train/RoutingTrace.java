@@ -13,7 +13,10 @@ import org.metier.model.Batch;
 import org.metier.model.TransformerLm;
 import org.metier.prep.shard.TokenSequence;
 
-/** A row per token and layer of held-out sequences, one batch at a time in memory. */
+/**
+ * A row per token whose target counts and layer of held-out sequences, one batch at a time in
+ * memory.
+ */
 final class RoutingTrace implements Iterator<Row> {
   static final StructType SCHEMA =
       new StructType()
@@ -81,6 +84,9 @@ final class RoutingTrace implements Iterator<Row> {
         }
         int sequence = t / batch.length();
         int position = t % batch.length();
+        if (!sequences.get(sequence).counts(position)) {
+          continue;
+        }
         int domain = sequences.get(sequence).domains()[position];
         rows.add(
             RowFactory.create(

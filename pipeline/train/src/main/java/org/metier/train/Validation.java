@@ -1,11 +1,13 @@
 package org.metier.train;
 
+import java.io.IOException;
 import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.LongStream;
+import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.JavaRDD;
@@ -16,6 +18,7 @@ import org.apache.spark.util.TaskCompletionListener;
 import org.metier.engine.tensor.ParameterLayout;
 import org.metier.model.Parameters;
 import org.metier.prep.BadDataException;
+import org.metier.prep.FirstAccess;
 import org.metier.prep.shard.ShardManifest;
 import org.metier.prep.shard.ShardReader;
 import org.metier.prep.shard.TokenSequence;
@@ -23,12 +26,13 @@ import org.metier.train.ParameterSlices.Slice;
 
 /**
  * The loss on held-out sequences while a run goes on, by domain, in the replicas that the executors
- * hold anyway. It looks at the first sequences of the held-out split (they lie shuffled), at the
- * same ones each time, and changes nothing of the training. Sums run in double and in the order of
- * the sequences, so neither the workers nor the tasks' order shows in a bit.
+ * hold anyway. It looks at the first sequences of the validation split, or of the held-out split of
+ * a corpus that has no such (they lie shuffled), at the same ones each time, and changes nothing of
+ * the training. Sums run in double and in the order of the sequences, so neither the workers nor
+ * the tasks' order shows in a bit.
  *
- * <p>{@code analyze} looks at the same split: its losses are not those of text that an early stop,
- * or the choice of the best checkpoint, has never seen.
+ * <p>{@code analyze} looks at the held-out split: without a validation split its losses are not
+ * those of text that an early stop, or the choice of the best checkpoint, has never seen.
  */
 public final class Validation implements AutoCloseable {
   private final JavaSparkContext spark;
@@ -95,7 +99,7 @@ public final class Validation implements AutoCloseable {
   Validation(JavaSparkContext spark, TrainPlan train) {
     this.spark = spark;
     TrainConfig config = train.train();
-    Path split = new Path(config.data(), "held-out");
+    Path split = split(config.data(), train.hadoopConfiguration());
     ShardManifest manifest = ShardManifest.read(split, train.hadoopConfiguration());
     checkFit(manifest, train.manifest(), split);
     ParameterLayout layout = Parameters.layout(train.model());
@@ -104,6 +108,19 @@ public final class Validation implements AutoCloseable {
     this.slices =
         ParameterSlices.cut(List.of(Block.VALUE), layout.size(), config.sliceMegabytes() << 20, 1);
     this.plan = spark.broadcast(new Plan(train, split.toString(), manifest, slices));
+  }
+
+  /** The validation split if the corpus has one, otherwise the held-out split. */
+  private static Path split(String data, Configuration hadoop) {
+    Path validation = new Path(data, "validation");
+    try {
+      FirstAccess.check(validation, hadoop);
+      boolean exists =
+          validation.getFileSystem(hadoop).exists(new Path(validation, ShardManifest.FILE));
+      return exists ? validation : new Path(data, "held-out");
+    } catch (IOException e) {
+      throw new BadDataException(validation + " cannot be read: " + e.getMessage(), e);
+    }
   }
 
   private static void checkFit(ShardManifest manifest, ShardManifest train, Path split) {
@@ -192,8 +209,8 @@ public final class Validation implements AutoCloseable {
     for (TokenSequence sequence : batch) {
       for (int t = 0; t < sequence.documentStart().length; t++) {
         int domain = sequence.domains()[t];
-        sums.tokens()[domain]++;
-        sums.loss()[domain] += losses[at++];
+        sums.tokens()[domain] += sequence.counts(t) ? 1 : 0;
+        sums.loss()[domain] += losses[at++]; // 0 where the target does not count
       }
     }
     return sums;

@@ -18,7 +18,10 @@ import org.metier.prep.PrepareConfig;
 import org.metier.prep.Progress;
 import org.metier.prep.clean.CleaningConfig;
 import org.metier.prep.dedup.DeduplicationConfig;
+import org.metier.prep.pack.MixtureConfig;
+import org.metier.prep.pack.PackingConfig;
 import org.metier.prep.read.ReadingConfig;
+import org.metier.prep.tokenize.TokenizerConfig;
 import org.metier.train.AveragingConfig.Diloco;
 import org.metier.train.AveragingConfig.Fedspeed;
 import org.metier.train.AveragingConfig.Outer;
@@ -76,9 +79,13 @@ final class TrainFixture {
               CleaningConfig.defaults(),
               DeduplicationConfig.defaults(),
               VOCABULARY,
+              TokenizerConfig.trained(),
               LENGTH,
+              new PackingConfig(PackingConfig.Method.SEQUENTIAL),
+              MixtureConfig.natural(),
               100,
               0.1,
+              0.0,
               0.0,
               5,
               ReadingConfig.defaults());

@@ -18,17 +18,16 @@ import org.metier.prep.BadDataException;
  * The {@code tokenizer.json} of Hugging Face {@code tokenizers}: a Split pre-tokenizer with {@link
  * PreTokenizer#PATTERN}, the ByteLevel alphabet of GPT-2 and the merges in the order learned.
  */
-final class TokenizerFile {
+final class BytePairFile {
   private static final ObjectMapper JSON = new ObjectMapper();
-  private static final char[] CHARACTER_OF_BYTE = byteLevelAlphabet();
 
-  private TokenizerFile() {}
+  private BytePairFile() {}
 
-  static byte[] toJson(Tokenizer tokenizer) {
+  static byte[] toJson(BytePairTokenizer tokenizer) {
     ObjectNode root = JSON.createObjectNode();
     root.put("version", "1.0").putNull("truncation").putNull("padding");
     ObjectNode separator = root.putArray("added_tokens").addObject();
-    separator.put("id", Tokenizer.SEPARATOR).put("content", Tokenizer.SEPARATOR_TEXT);
+    separator.put("id", BytePairTokenizer.SEPARATOR).put("content", Tokenizer.SEPARATOR_TEXT);
     for (String flag : List.of("single_word", "lstrip", "rstrip", "normalized")) {
       separator.put(flag, false);
     }
@@ -46,14 +45,14 @@ final class TokenizerFile {
     return write(root);
   }
 
-  private static void byteLevel(ObjectNode step) {
+  static void byteLevel(ObjectNode step) {
     step.put("type", "ByteLevel");
     for (String flag : List.of("add_prefix_space", "trim_offsets", "use_regex")) {
       step.put(flag, false);
     }
   }
 
-  private static void putModel(ObjectNode model, Tokenizer tokenizer) {
+  private static void putModel(ObjectNode model, BytePairTokenizer tokenizer) {
     for (String absent :
         List.of("dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix")) {
       model.putNull(absent);
@@ -71,15 +70,11 @@ final class TokenizerFile {
     }
   }
 
-  private static String name(Tokenizer tokenizer, int id) {
-    if (id == Tokenizer.SEPARATOR) {
+  private static String name(BytePairTokenizer tokenizer, int id) {
+    if (id == BytePairTokenizer.SEPARATOR) {
       return Tokenizer.SEPARATOR_TEXT;
     }
-    StringBuilder name = new StringBuilder();
-    for (byte b : tokenizer.bytes(id)) {
-      name.append(CHARACTER_OF_BYTE[b & 0xFF]);
-    }
-    return name.toString();
+    return ByteLevelAlphabet.write(tokenizer.bytes(id));
   }
 
   private static byte[] write(ObjectNode root) {
@@ -94,21 +89,25 @@ final class TokenizerFile {
     }
   }
 
+  /** True if a file has the form that {@link #toJson} writes, whole or damaged. */
+  static boolean isOurs(JsonNode root) {
+    JsonNode added = root.path("added_tokens");
+    JsonNode split = root.path("pre_tokenizer").path("pretokenizers").path(0);
+    return split.path("pattern").path("Regex").asText().equals(PreTokenizer.PATTERN)
+        && added.size() == 1
+        && added.path(0).path("content").asText().equals(Tokenizer.SEPARATOR_TEXT);
+  }
+
   /** The merges of a file that {@link #toJson} wrote. */
-  static List<int[]> merges(byte[] json, Path file) {
-    JsonNode model;
-    try {
-      JsonNode root = JSON.readTree(json);
-      model = root.path("model");
-    } catch (IOException e) {
-      throw corrupt(file, "it is not JSON");
-    }
+  static List<int[]> merges(JsonNode root, Path file) {
+    JsonNode model = root.path("model");
     Map<String, Integer> idOf = ids(model.path("vocab"), file);
-    if (!Integer.valueOf(Tokenizer.SEPARATOR).equals(idOf.get(Tokenizer.SEPARATOR_TEXT))) {
-      throw corrupt(file, Tokenizer.SEPARATOR_TEXT + " does not have id " + Tokenizer.SEPARATOR);
+    if (!Integer.valueOf(BytePairTokenizer.SEPARATOR).equals(idOf.get(Tokenizer.SEPARATOR_TEXT))) {
+      throw corrupt(
+          file, Tokenizer.SEPARATOR_TEXT + " does not have id " + BytePairTokenizer.SEPARATOR);
     }
-    for (int b = 0; b < Tokenizer.BYTES; b++) {
-      if (!Integer.valueOf(b).equals(idOf.get(String.valueOf(CHARACTER_OF_BYTE[b])))) {
+    for (int b = 0; b < BytePairTokenizer.BYTES; b++) {
+      if (!Integer.valueOf(b).equals(idOf.get(ByteLevelAlphabet.write(new byte[] {(byte) b})))) {
         throw corrupt(file, "byte " + b + " does not have id " + b);
       }
     }
@@ -116,7 +115,7 @@ final class TokenizerFile {
     for (JsonNode merge : model.path("merges")) {
       merges.add(merge(merge.asText(), merges.size(), idOf, file));
     }
-    if (Tokenizer.FIRST_MERGE + merges.size() != idOf.size()) {
+    if (BytePairTokenizer.FIRST_MERGE + merges.size() != idOf.size()) {
       throw corrupt(file, merges.size() + " merges do not make " + idOf.size() + " tokens");
     }
     return merges;
@@ -138,7 +137,7 @@ final class TokenizerFile {
     Integer left = sides.length == 2 ? idOf.get(sides[0]) : null;
     Integer right = sides.length == 2 ? idOf.get(sides[1]) : null;
     Integer made = sides.length == 2 ? idOf.get(sides[0] + sides[1]) : null;
-    int expected = Tokenizer.FIRST_MERGE + index;
+    int expected = BytePairTokenizer.FIRST_MERGE + index;
     boolean valid =
         left != null
             && right != null
@@ -153,24 +152,10 @@ final class TokenizerFile {
   }
 
   private static boolean isEarlier(int id, int than) {
-    return id >= 0 && id < than && id != Tokenizer.SEPARATOR;
+    return id >= 0 && id < than && id != BytePairTokenizer.SEPARATOR;
   }
 
   private static BadDataException corrupt(Path file, String what) {
     return new BadDataException(file + " is not a tokenizer that Metier wrote: " + what);
-  }
-
-  /**
-   * GPT-2's printable stand-in for each byte: the byte's own Latin-1 character where that is
-   * visible, else the next free character from U+0100 on.
-   */
-  private static char[] byteLevelAlphabet() {
-    char[] alphabet = new char[Tokenizer.BYTES];
-    int invisible = 0;
-    for (int b = 0; b < Tokenizer.BYTES; b++) {
-      boolean visible = (b >= '!' && b <= '~') || (b >= 0xA1 && b <= 0xFF && b != 0xAD);
-      alphabet[b] = (char) (visible ? b : 0x100 + invisible++);
-    }
-    return alphabet;
   }
 }
