@@ -99,7 +99,7 @@ final class SpecialisationTables {
       write(Vocabulary.SUMMARY_TABLE, vocabulary.summary(), Vocabulary.SUMMARY_SCHEMA);
       writeSmall(tables);
       if (config.trace()) {
-        directory.writeParts("routing_trace", run, step, evaluation.trace());
+        directory.writeParts(Evaluation.TRACE_TABLE, run, step, evaluation.trace());
       }
       return tables;
     }

@@ -19,11 +19,14 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
+import org.metier.analysis.Comparison;
+import org.metier.train.Evaluation;
 import org.metier.train.TrainTables;
 
 /**
  * {@code jobs/docs/tables.md}: columns from the schemas that the code writes, meanings from the
- * Javadoc of the records whose {@code TABLE} and {@code SCHEMA} they are.
+ * Javadoc of the records whose {@code TABLE} and {@code SCHEMA} they are, or from {@code
+ * columns.properties}.
  */
 final class TablesPage {
   private static final Pattern PARAM =
@@ -69,17 +72,19 @@ final class TablesPage {
 
   static String text() {
     Map<String, String> tables = new TreeMap<>();
-    Properties train = trainColumns();
-    TrainTables.schemas()
-        .forEach(
-            (table, schema) ->
-                tables.put(
+    Properties written = writtenColumns();
+    Map<String, StructType> schemas = new TreeMap<>(TrainTables.schemas());
+    schemas.putAll(Comparison.schemas());
+    schemas.put(Evaluation.TRACE_TABLE, Evaluation.traceSchema());
+    schemas.forEach(
+        (table, schema) ->
+            tables.put(
+                table,
+                table(
                     table,
-                    table(
-                        table,
-                        train.getProperty(table, ""),
-                        schema,
-                        column -> train.getProperty(table + "." + column, ""))));
+                    written.getProperty(table, ""),
+                    schema,
+                    column -> written.getProperty(table + "." + column, ""))));
     for (JavaClass record : recordsWithTables()) {
       String table = constant(record, "TABLE", String.class);
       String source = source(record);
@@ -215,10 +220,9 @@ final class TablesPage {
         .replaceAll(m -> m.group(1).toUpperCase(Locale.ROOT));
   }
 
-  private static Properties trainColumns() {
+  private static Properties writtenColumns() {
     Properties columns = new Properties();
-    try (Reader in =
-        Files.newBufferedReader(Path.of("src/test/resources/train-columns.properties"))) {
+    try (Reader in = Files.newBufferedReader(Path.of("src/test/resources/columns.properties"))) {
       columns.load(in);
       return columns;
     } catch (IOException e) {

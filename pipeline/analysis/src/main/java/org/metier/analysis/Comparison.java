@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.function.DoubleBinaryOperator;
 import java.util.function.ToDoubleFunction;
 import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.types.StructType;
 
 /**
  * The runs of a matrix side by side: each cell's mean over its seeds with a confidence interval,
@@ -63,6 +64,11 @@ public final class Comparison {
 
   String baseline() {
     return baseline;
+  }
+
+  /** Columns of both tables, without the partition's {@code run} and {@code step}. */
+  public static Map<String, StructType> schemas() {
+    return Map.of(TABLE, ComparedRun.SCHEMA, DOMAIN_TABLE, ComparedRun.DOMAIN_SCHEMA);
   }
 
   /** Writes {@code comparison} and {@code comparison_domain}, a row per run (and domain). */

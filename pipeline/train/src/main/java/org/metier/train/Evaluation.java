@@ -28,6 +28,9 @@ import scala.Tuple2;
  * for. What the counts mean is for the analysis to say.
  */
 public final class Evaluation implements AutoCloseable {
+  /** Name of {@link #trace} as a table. */
+  public static final String TRACE_TABLE = "routing_trace";
+
   /** Batches of one task: few enough that progress is seen, enough to pay for the model. */
   private static final int TASK_BATCHES = 8;
 
@@ -286,6 +289,11 @@ public final class Evaluation implements AutoCloseable {
             .parallelize(ranges, ranges.size())
             .flatMap(range -> new RoutingTrace(planOnWorker.value(), range[0], range[1]));
     return spark.createDataFrame(rows, RoutingTrace.SCHEMA);
+  }
+
+  /** Columns of {@link #trace}. */
+  public static StructType traceSchema() {
+    return RoutingTrace.SCHEMA;
   }
 
   @Override
