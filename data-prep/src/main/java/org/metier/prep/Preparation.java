@@ -96,18 +96,22 @@ public final class Preparation {
     if (earlier.isPresent()) {
       return earlier.get();
     }
-    output.begin();
+    output.begin(partitions);
 
     PrepareTables tables = new PrepareTables(spark, output.tables(), input);
-    ReadStage reading = new ReadStage(spark, config, stages, partitions);
-    try (ReadRecords records = reading.run(input, tables)) {
-      return prepare(records, tables, output, beforeCommit);
-    }
+    ReadRecords records =
+        new ReadStage(spark, config, stages, partitions).run(input, output, tables);
+    return prepare(records, tables, output, beforeCommit);
   }
 
   private PrepareReport prepare(
       ReadRecords records, PrepareTables tables, PreparedDirectory output, Runnable beforeCommit) {
-    // Steps that let documents go stand here; each hands them to the tables.
+    for (Step step : List.of(Step.DEDUPLICATE, Step.DECONTAMINATE)) {
+      long rejected = records.counts().rejected(step);
+      if (rejected > 0) {
+        tables.reject(step, records.rejected(step), rejected);
+      }
+    }
     JavaRDD<Document> documents = records.documents();
     DocumentCounts counts = new DocumentCounts();
     List<Tuple2<String, Long>> words = countWords(documents, records.counts().documents(), counts);
