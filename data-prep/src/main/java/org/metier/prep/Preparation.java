@@ -74,12 +74,12 @@ public final class Preparation {
     if (earlier.isPresent()) {
       return earlier.get();
     }
-    output.begin();
+    output.begin(partitions);
 
     PrepareTables tables = new PrepareTables(spark, output.tables(), input);
-    ReadStage reading = new ReadStage(spark, config, stages, partitions);
-    try (ReadRecords records = reading.run(input, tables);
-        SelectStage selecting = new SelectStage(session, config, stages, partitions)) {
+    ReadRecords records =
+        new ReadStage(spark, config, stages, partitions).run(input, output, tables);
+    try (SelectStage selecting = new SelectStage(session, config, stages, partitions)) {
       return prepare(records, selecting, tokenizers, tables, output, beforeCommit);
     }
   }

@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
+import java.util.Arrays;
 import java.util.HashSet;
 import java.util.Iterator;
 import java.util.List;
@@ -35,6 +36,12 @@ final class PreparedDirectory {
   static final String TOKENIZER = "tokenizer.json";
   static final String REPORT = "report.json";
   static final String TABLES = "tables";
+  private static final String RECORDS = "records";
+  private static final String PLAN = "plan.json";
+
+  /** Another build may read the same input in another way. */
+  private static final String VERSION =
+      String.valueOf(Preparation.class.getPackage().getImplementationVersion());
 
   /** Notes on complete shards, as long as the result is not. */
   private static final String NOTES = "_finished-shards";
@@ -46,11 +53,10 @@ final class PreparedDirectory {
           "_" + REPORT,
           TABLES,
           NOTES,
+          RECORDS,
           Split.TRAIN.directory(),
           Split.VALIDATION.directory(),
           Split.HELD_OUT.directory());
-
-  private static final FileStatus[] NOTHING = {};
 
   private static final ObjectMapper JSON =
       JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
@@ -58,6 +64,14 @@ final class PreparedDirectory {
   /** What report.json holds: from what the result was made, and the report. */
   record Completed(
       int formatVersion, PrepareConfig config, List<InputFile> inputs, PrepareReport report) {}
+
+  /** What the records of an unfinished run were read from, and how. */
+  private record Plan(
+      int formatVersion,
+      String version,
+      PrepareConfig config,
+      List<InputFile> inputs,
+      int partitions) {}
 
   private final PrepareConfig config;
   private final List<InputFile> inputs;
@@ -172,21 +186,32 @@ final class PreparedDirectory {
   }
 
   /**
-   * Makes room for a new result beside the output. What an interrupted run has left of the shards
-   * stays until it is known whether it is of use.
+   * Makes room for a new result beside the output. Records that an earlier run has read in the same
+   * way stay, and what an interrupted one has left of the shards, until it is known whether it is of
+   * use.
+   *
+   * @param partitions pieces into which the input is cut
    */
-  void begin() {
+  void begin(int partitions) {
     requireReplaceable(aside);
+    Path plan = new Path(records(), PLAN);
     try {
-      Set<String> ofShards = new HashSet<>(Set.of(NOTES));
-      config.splits().splits().forEach(split -> ofShards.add(split.directory()));
-      for (FileStatus entry : fileSystem.exists(aside) ? fileSystem.listStatus(aside) : NOTHING) {
-        if (!ofShards.contains(entry.getPath().getName())) {
+      byte[] now =
+          JSON.writeValueAsBytes(
+              new Plan(ShardManifest.FORMAT_VERSION, VERSION, config, inputs, partitions));
+      if (!Arrays.equals(now, earlierPlan(plan))) {
+        fileSystem.delete(records(), true);
+        if (!fileSystem.mkdirs(records())) {
+          throw new IOException("no directory was made");
+        }
+        write(now, plan);
+      }
+      Set<String> ofUse = new HashSet<>(Set.of(RECORDS, NOTES));
+      config.splits().splits().forEach(split -> ofUse.add(split.directory()));
+      for (FileStatus entry : fileSystem.listStatus(aside)) {
+        if (!ofUse.contains(entry.getPath().getName())) {
           fileSystem.delete(entry.getPath(), true);
         }
-      }
-      if (!fileSystem.mkdirs(aside)) {
-        throw new IOException("no directory was made");
       }
       for (Split split : config.splits().splits()) {
         fileSystem.mkdirs(splitDirectory(split));
@@ -218,9 +243,31 @@ final class PreparedDirectory {
     return identity.toString();
   }
 
+  private byte[] earlierPlan(Path plan) throws IOException {
+    try (InputStream in = fileSystem.open(plan)) {
+      return in.readAllBytes();
+    } catch (FileNotFoundException e) {
+      return new byte[0];
+    }
+  }
+
+  /** Writes a file that is there whole or not at all. */
+  private void write(byte[] bytes, Path file) throws IOException {
+    Path temporary = new Path(file.getParent(), "_" + file.getName());
+    try (OutputStream out = fileSystem.create(temporary, true)) {
+      out.write(bytes);
+    }
+    rename(temporary, file);
+  }
+
   /** Where the running job notes which shards are complete. */
   Path notesOfShards() {
     return new Path(aside, NOTES);
+  }
+
+  /** Where the running job keeps the records that it has read, until all is done. */
+  Path records() {
+    return new Path(aside, RECORDS);
   }
 
   /** Where the running job writes a split. */
@@ -243,13 +290,10 @@ final class PreparedDirectory {
     try {
       fileSystem.delete(notesOfShards(), true);
       fileSystem.delete(output, true); // what an interrupted run has left
+      fileSystem.delete(records(), true);
       rename(aside, output);
-      Path temporary = new Path(output, "_" + REPORT);
       Completed completed = new Completed(ShardManifest.FORMAT_VERSION, config, inputs, report);
-      try (OutputStream out = fileSystem.create(temporary, true)) {
-        out.write(JSON.writeValueAsBytes(completed));
-      }
-      rename(temporary, new Path(output, REPORT));
+      write(JSON.writeValueAsBytes(completed), new Path(output, REPORT));
     } catch (IOException e) {
       throw new UncheckedIOException(output + " cannot be written: " + firstLine(e), e);
     }
