@@ -86,8 +86,7 @@ final class SelectStage implements AutoCloseable {
         "documents",
         done::sum,
         () ->
-            new Decontaminator(
-                    session, config.deduplication().decontamination(), shuffles(total))
+            new Decontaminator(session, config.deduplication().decontamination(), shuffles(total))
                 .find(counted(training, done), counted(others, done)),
         keys -> String.format("%,d documents share text with held-out ones", keys.length));
   }
