@@ -98,25 +98,25 @@ public final class Preparation {
     if (earlier.isPresent()) {
       return earlier.get();
     }
-    output.begin();
+    output.begin(partitions);
 
     PrepareTables tables = new PrepareTables(spark, output.tables(), input);
-    ReadStage reading = new ReadStage(spark, config, stages, partitions);
-    try (ReadRecords records = reading.run(input, tables);
-        SelectStage selecting = new SelectStage(session, config, stages, partitions)) {
-      return prepare(records, selecting, tables, output, beforeCommit);
+    ReadRecords records =
+        new ReadStage(spark, config, stages, partitions).run(input, output, tables);
+    try (SelectStage selecting = new SelectStage(session, config, stages, partitions)) {
+      JavaRDD<Document> documents = selecting.run(records, tables);
+      return prepare(documents, records.counts().documents(), tables, output, beforeCommit);
     }
   }
 
   private PrepareReport prepare(
-      ReadRecords records,
-      SelectStage selecting,
+      JavaRDD<Document> documents,
+      long read,
       PrepareTables tables,
       PreparedDirectory output,
       Runnable beforeCommit) {
-    JavaRDD<Document> documents = selecting.run(records, tables);
     DocumentCounts counts = new DocumentCounts();
-    List<Tuple2<String, Long>> words = countWords(documents, records.counts().documents(), counts);
+    List<Tuple2<String, Long>> words = countWords(documents, read, counts);
     tables.counts().require(Step.DECONTAMINATE, counts.documentsByDomain());
     Tokenizer tokenizer = learnTokenizer(words);
     save(tokenizer, output.tokenizerFile());

@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
+import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
@@ -33,6 +34,12 @@ final class PreparedDirectory {
   static final String TOKENIZER = "tokenizer.json";
   static final String REPORT = "report.json";
   static final String TABLES = "tables";
+  private static final String RECORDS = "records";
+  private static final String PLAN = "plan.json";
+
+  /** Another build may read the same input in another way. */
+  private static final String VERSION =
+      String.valueOf(Preparation.class.getPackage().getImplementationVersion());
 
   private static final Set<String> OURS =
       Set.of(
@@ -40,6 +47,7 @@ final class PreparedDirectory {
           REPORT,
           "_" + REPORT,
           TABLES,
+          RECORDS,
           Split.TRAIN.directory(),
           Split.HELD_OUT.directory());
 
@@ -49,6 +57,14 @@ final class PreparedDirectory {
   /** What report.json holds: from what the result was made, and the report. */
   record Completed(
       int formatVersion, PrepareConfig config, List<InputFile> inputs, PrepareReport report) {}
+
+  /** What the records of an unfinished run were read from, and how. */
+  private record Plan(
+      int formatVersion,
+      String version,
+      PrepareConfig config,
+      List<InputFile> inputs,
+      int partitions) {}
 
   private final PrepareConfig config;
   private final List<InputFile> inputs;
@@ -156,13 +172,30 @@ final class PreparedDirectory {
     }
   }
 
-  /** Makes room for a new result beside the output. */
-  void begin() {
+  /**
+   * Makes room for a new result beside the output. Records that an earlier run has read in the same
+   * way stay.
+   *
+   * @param partitions pieces into which the input is cut
+   */
+  void begin(int partitions) {
     requireReplaceable(aside);
+    Path plan = new Path(records(), PLAN);
     try {
-      fileSystem.delete(aside, true);
-      if (!fileSystem.mkdirs(aside)) {
-        throw new IOException("no directory was made");
+      byte[] now =
+          JSON.writeValueAsBytes(
+              new Plan(ShardManifest.FORMAT_VERSION, VERSION, config, inputs, partitions));
+      if (!Arrays.equals(now, earlierPlan(plan))) {
+        fileSystem.delete(aside, true);
+        if (!fileSystem.mkdirs(records())) {
+          throw new IOException("no directory was made");
+        }
+        write(now, plan);
+      }
+      for (FileStatus entry : fileSystem.listStatus(aside)) {
+        if (!entry.getPath().getName().equals(RECORDS)) {
+          fileSystem.delete(entry.getPath(), true);
+        }
       }
       for (Split split : Split.values()) {
         fileSystem.mkdirs(splitDirectory(split));
@@ -171,6 +204,28 @@ final class PreparedDirectory {
       throw new BadDataException(
           "prepare.output: " + aside + " cannot be written: " + firstLine(e), e);
     }
+  }
+
+  private byte[] earlierPlan(Path plan) throws IOException {
+    try (InputStream in = fileSystem.open(plan)) {
+      return in.readAllBytes();
+    } catch (FileNotFoundException e) {
+      return new byte[0];
+    }
+  }
+
+  /** Writes a file that is there whole or not at all. */
+  private void write(byte[] bytes, Path file) throws IOException {
+    Path temporary = new Path(file.getParent(), "_" + file.getName());
+    try (OutputStream out = fileSystem.create(temporary, true)) {
+      out.write(bytes);
+    }
+    rename(temporary, file);
+  }
+
+  /** Where the running job keeps the records that it has read, until all is done. */
+  Path records() {
+    return new Path(aside, RECORDS);
   }
 
   /** Where the running job writes a split. */
@@ -192,13 +247,10 @@ final class PreparedDirectory {
   void commit(PrepareReport report) {
     try {
       fileSystem.delete(output, true); // what an interrupted run has left
+      fileSystem.delete(records(), true);
       rename(aside, output);
-      Path temporary = new Path(output, "_" + REPORT);
       Completed completed = new Completed(ShardManifest.FORMAT_VERSION, config, inputs, report);
-      try (OutputStream out = fileSystem.create(temporary, true)) {
-        out.write(JSON.writeValueAsBytes(completed));
-      }
-      rename(temporary, new Path(output, REPORT));
+      write(JSON.writeValueAsBytes(completed), new Path(output, REPORT));
     } catch (IOException e) {
       throw new UncheckedIOException(output + " cannot be written: " + firstLine(e), e);
     }

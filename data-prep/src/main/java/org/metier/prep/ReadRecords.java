@@ -7,8 +7,8 @@ import org.metier.prep.document.Rejected;
 import org.metier.prep.document.Step;
 import org.metier.prep.read.ReadCounts;
 
-/** The records of the input as reading has left them on the executors' disks, until closed. */
-final class ReadRecords implements AutoCloseable {
+/** The records of the input as reading has left them beside the output. */
+final class ReadRecords {
   private final JavaRDD<byte[]> blocks;
   private final ReadCounts counts;
 
@@ -24,16 +24,11 @@ final class ReadRecords implements AutoCloseable {
 
   /** The records that did not, because of what a step found. */
   JavaRDD<Rejected> rejected(Step step) {
-    return blocks.flatMap(OutcomeBlocks::rejected).filter(r -> r.reason().step() == step);
+    return blocks.flatMap(OutcomeBlocks::rejected).filter(record -> record.reason().step() == step);
   }
 
   /** How many there are of both. */
   ReadCounts counts() {
     return counts;
-  }
-
-  @Override
-  public void close() {
-    blocks.unpersist(false);
   }
 }

@@ -1,25 +1,29 @@
 package org.metier.prep;
 
-import java.util.EnumMap;
+import java.util.ArrayList;
+import java.util.Iterator;
 import java.util.List;
-import java.util.Map;
+import java.util.stream.IntStream;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.Path;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
-import org.apache.spark.storage.StorageLevel;
 import org.apache.spark.util.LongAccumulator;
-import org.metier.prep.document.OutcomeBlocks;
+import org.apache.spark.util.SerializableConfiguration;
 import org.metier.prep.document.Step;
 import org.metier.prep.read.DocumentSource;
 import org.metier.prep.read.FileSlice;
 import org.metier.prep.read.InputFiles;
 import org.metier.prep.read.ReadCounts;
 import org.metier.prep.read.ReadOutcomes;
+import org.metier.prep.read.RecordFile;
 import org.metier.prep.report.PrepareTables;
 import org.metier.prep.report.StepCounts;
-import scala.Tuple2;
 
-/** Reads every record of the input once, and leaves what became of it on the executors' disks. */
+/**
+ * Reads every record of the input once, and leaves what became of it beside the output. A task of
+ * reading that an earlier run has completed is not done again.
+ */
 final class ReadStage {
   private static final long MAX_SLICE_BYTES = 64L << 20;
   private static final long MIN_SLICE_BYTES = 1L << 16;
@@ -39,58 +43,68 @@ final class ReadStage {
   }
 
   /**
-   * Reads the input, and writes and counts what was rejected.
+   * Reads what an earlier run has not read yet, and writes and counts what was rejected.
    *
-   * @throws BadDataException if it is not what the configuration takes it for
+   * @throws BadDataException if the input is not what the configuration takes it for
    */
-  ReadRecords run(InputFiles input, PrepareTables tables) {
-    DocumentSource source = new DocumentSource(config, hadoop);
-    LongAccumulator bytes = spark.sc().longAccumulator();
-    ByPartition<ReadCounts> counts = new ByPartition<>();
-    spark.sc().register(counts);
+  ReadRecords run(InputFiles input, PreparedDirectory output, PrepareTables tables) {
+    List<List<FileSlice>> tasks = tasks(input);
+    String directory = output.records().toString();
+    ReadCounts counts = read(tasks, directory, input.bytes());
+    SerializableConfiguration conf = new SerializableConfiguration(hadoop);
     JavaRDD<byte[]> blocks =
-        slices(input)
-            .mapPartitionsWithIndex(
-                (partition, slices) ->
-                    OutcomeBlocks.encode(
-                        new ReadOutcomes(
-                            slices,
-                            source,
-                            slice -> bytes.add(slice.length()),
-                            met -> counts.add(new Tuple2<>(partition, met)))),
-                false)
-            .persist(StorageLevel.DISK_ONLY());
-    ReadCounts sum =
-        stages.run(
-            "read",
-            input.bytes(),
-            "bytes",
-            bytes::sum,
-            () -> {
-              blocks.count();
-              ReadCounts total = new ReadCounts();
-              counts.value().forEach(total::add);
-              return total;
-            },
-            read -> String.format("%,d records, %,d documents", read.records(), read.documents()));
-    ReadRecords records = new ReadRecords(blocks, sum);
-    try {
-      account(records, tables);
-      new ReadCheck(config, input, hadoop).require(sum, tables.rejected());
-    } catch (RuntimeException e) {
-      records.close();
-      throw e;
-    }
+        numbers(tasks.size())
+            .flatMap(
+                task ->
+                    RecordFile.blocks(
+                        new Path(directory, RecordFile.fileName(task)), conf.value()));
+    ReadRecords records = new ReadRecords(blocks, counts);
+    account(records, tables);
+    new ReadCheck(config, input, hadoop).require(counts, tables.rejected());
     return records;
+  }
+
+  private ReadCounts read(List<List<FileSlice>> tasks, String directory, long total) {
+    DocumentSource source = new DocumentSource(config, hadoop);
+    SerializableConfiguration conf = new SerializableConfiguration(hadoop);
+    LongAccumulator bytes = spark.sc().longAccumulator();
+    return stages.run(
+        "read",
+        total,
+        "bytes",
+        bytes::sum,
+        () -> {
+          ReadCounts sum = new ReadCounts();
+          spark
+              .parallelize(tasks, tasks.size())
+              .mapPartitionsWithIndex(
+                  (task, slices) -> {
+                    Path file = new Path(directory, RecordFile.fileName(task));
+                    if (!file.getFileSystem(conf.value()).exists(file)) {
+                      Iterator<FileSlice> all = slices.next().iterator();
+                      ReadOutcomes outcomes =
+                          new ReadOutcomes(all, source, slice -> bytes.add(slice.length()));
+                      RecordFile.write(file, outcomes, conf.value());
+                    }
+                    return List.of(RecordFile.counts(file, conf.value())).iterator();
+                  },
+                  false)
+              .collect()
+              .forEach(sum::add);
+          return sum;
+        },
+        read -> String.format("%,d records, %,d documents", read.records(), read.documents()));
+  }
+
+  private JavaRDD<Integer> numbers(int count) {
+    return spark.parallelize(IntStream.range(0, count).boxed().toList(), count);
   }
 
   /** Every record that was met is a document or a row of {@code rejected}. */
   private static void account(ReadRecords records, PrepareTables tables) {
     ReadCounts read = records.counts();
-    Map<Step, Long> totals = new EnumMap<>(Step.class);
-    read.rejected().forEach((reason, count) -> totals.merge(reason.step(), count, Long::sum));
     for (Step step : List.of(Step.READ, Step.CLEAN)) {
-      tables.reject(step, records.rejected(step), totals.getOrDefault(step, 0L));
+      tables.reject(step, records.rejected(step), read.rejected(step));
     }
     StepCounts counts = tables.counts();
     read.byDomain().forEach((domain, size) -> counts.read(domain, size.documents()));
@@ -106,10 +120,23 @@ final class ReadStage {
     }
   }
 
-  private JavaRDD<FileSlice> slices(InputFiles input) {
+  /** The slices of the input, small ones together. */
+  private List<List<FileSlice>> tasks(InputFiles input) {
     long wanted = input.bytes() / partitions;
-    List<FileSlice> slices =
-        input.slices(Math.max(MIN_SLICE_BYTES, Math.min(MAX_SLICE_BYTES, wanted)));
-    return spark.parallelize(slices, Math.max(1, slices.size()));
+    long sliceBytes = Math.max(MIN_SLICE_BYTES, Math.min(MAX_SLICE_BYTES, wanted));
+    List<List<FileSlice>> tasks = new ArrayList<>();
+    long bytes = sliceBytes; // of the last task: the first slice begins one
+    for (FileSlice slice : input.slices(sliceBytes)) {
+      if (bytes + slice.length() > sliceBytes) {
+        tasks.add(new ArrayList<>());
+        bytes = 0;
+      }
+      tasks.get(tasks.size() - 1).add(slice);
+      bytes += slice.length();
+    }
+    if (tasks.isEmpty()) {
+      tasks.add(new ArrayList<>()); // files without a byte
+    }
+    return tasks;
   }
 }

@@ -6,9 +6,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -222,6 +224,52 @@ class PreparationTest {
 
   private static org.apache.hadoop.fs.Path hadoop(Path path) {
     return new org.apache.hadoop.fs.Path(path.toString());
+  }
+
+  @Test
+  void whatAKilledRunHasReadIsNotReadAgain() throws IOException {
+    run(config("whole"), 3);
+    assertThatThrownBy(
+            () ->
+                new Preparation(LocalSpark.session(), config("out"), Progress.silent(), 3)
+                    .run(
+                        () -> {
+                          throw new IllegalStateException("killed");
+                        }))
+        .hasMessageContaining("killed");
+    Path records = directory.resolve("out.partial/records");
+    Path second = records.resolve("part-00001");
+    Path third = records.resolve("part-00002");
+    byte[] read = Files.readAllBytes(second);
+    Files.delete(third);
+    Files.writeString(records.resolve("_part-00002.7"), "half");
+    Object key = Files.readAttributes(second, BasicFileAttributes.class).fileKey();
+    List<Object> kept = new ArrayList<>();
+    Progress progress =
+        new Progress() {
+          @Override
+          public void stage(String name, long units, String unit) {}
+
+          @Override
+          public void advance(long done) {}
+
+          @Override
+          public void done(String summary) {
+            try {
+              if (Files.exists(second)) {
+                kept.add(Files.readAttributes(second, BasicFileAttributes.class).fileKey());
+                assertThat(Files.readAllBytes(second)).isEqualTo(read);
+                assertThat(third).exists();
+              }
+            } catch (IOException e) {
+              throw new UncheckedIOException(e);
+            }
+          }
+        };
+    new Preparation(LocalSpark.session(), config("out"), progress, 3).run();
+    assertThat(kept).isNotEmpty().containsOnly(key);
+    assertThat(directory.resolve("out/records")).doesNotExist();
+    assertThat(files(directory.resolve("out"))).isEqualTo(files(directory.resolve("whole")));
   }
 
   @Test

@@ -18,7 +18,6 @@ import java.util.NoSuchElementException;
  */
 public final class OutcomeBlocks {
   private static final int BLOCK_BYTES = 1 << 20;
-  private static final RejectReason[] REASONS = RejectReason.values();
   private static final byte DOCUMENTS = 0;
   private static final byte REJECTED = 1;
 
@@ -149,7 +148,7 @@ public final class OutcomeBlocks {
   }
 
   private static void write(Rejected rejected, DataOutputStream out) throws IOException {
-    out.writeByte(rejected.reason().ordinal());
+    out.writeUTF(rejected.reason().name());
     writeString(rejected.domain(), out);
     out.writeInt(rejected.file());
     out.writeLong(rejected.offset());
@@ -157,7 +156,7 @@ public final class OutcomeBlocks {
   }
 
   private static Rejected readRejected(DataInputStream in) throws IOException {
-    RejectReason reason = REASONS[in.readUnsignedByte()];
+    RejectReason reason = RejectReason.valueOf(in.readUTF());
     String domain = readString(in);
     return new Rejected(reason, domain, in.readInt(), in.readLong(), readString(in));
   }

@@ -169,10 +169,10 @@ final class JsonArrayReader implements RecordReader {
           case '"' -> inString = true;
           case '{', '[' -> depth++;
           case '}', ']' -> {
-            if (depth == 0) {
-              return i; // the array's own, behind a scalar
-            } else if (--depth == 0) {
+            if (depth > 0 && --depth == 0) {
               return i + 1;
+            } else if (depth == 0 && b == ']') {
+              return i; // the array's own, behind a scalar
             }
           }
           case ',' -> {

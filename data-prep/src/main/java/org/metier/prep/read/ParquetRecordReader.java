@@ -29,6 +29,7 @@ final class ParquetRecordReader implements RecordReader {
   private final Configuration hadoop;
   private final RecordFields fields;
   private ParquetFileReader file; // null before the first record, and if there is no footer
+  private MessageType projection;
   private MessageColumnIO columns;
   private List<ParquetColumn> texts = List.of();
   private List<ParquetColumn> domains = List.of();
@@ -73,7 +74,7 @@ final class ParquetRecordReader implements RecordReader {
       file = ParquetFileReader.open(input, options);
       prepare();
       return true;
-    } catch (IOException | RuntimeException | OutOfMemoryError e) {
+    } catch (IOException | RuntimeException | OutOfMemoryError | StackOverflowError e) {
       requireDamage(e, fileSystem, path);
       return false;
     }
@@ -90,7 +91,7 @@ final class ParquetRecordReader implements RecordReader {
     }
     List<ParquetColumn> needed = new ArrayList<>(texts);
     needed.addAll(domains);
-    MessageType projection = ParquetColumn.projection(schema, needed);
+    projection = ParquetColumn.projection(schema, needed);
     file.setRequestedSchema(projection);
     columns = new ColumnIOFactory().getColumnIO(projection, schema);
   }
@@ -110,13 +111,24 @@ final class ParquetRecordReader implements RecordReader {
     if (texts.isEmpty()) {
       return; // no column to read: every row is a record without text
     }
+    if (!isConsistent(block)) {
+      rowCount = 1; // nobody knows how many rows there are: the row group is one record
+      return;
+    }
     try {
       PageReadStore pages = file.readRowGroup(rowGroup);
       rows = columns.getRecordReader(pages, new GroupRecordConverter(columns.getType()));
-    } catch (IOException | RuntimeException | OutOfMemoryError e) {
+    } catch (IOException | RuntimeException | OutOfMemoryError | StackOverflowError e) {
       Path path = new Path(slice.path());
       requireDamage(e, path.getFileSystem(hadoop), path);
     }
+  }
+
+  /** No column that is read repeats: each must have as many values as there are rows. */
+  private boolean isConsistent(BlockMetaData block) {
+    return block.getColumns().stream()
+        .filter(column -> projection.containsPath(column.getPath().toArray()))
+        .allMatch(column -> column.getValueCount() == block.getRowCount());
   }
 
   private RawRecord nextRow() {
@@ -130,7 +142,7 @@ final class ParquetRecordReader implements RecordReader {
     Group values;
     try {
       values = rows.read();
-    } catch (RuntimeException | OutOfMemoryError e) {
+    } catch (RuntimeException | OutOfMemoryError | StackOverflowError e) {
       rows = null; // all that follows hangs on what came before
       return unreadable(offset, RejectReason.CORRUPT_FILE, "");
     }
@@ -169,8 +181,9 @@ final class ParquetRecordReader implements RecordReader {
   }
 
   /**
-   * Parquet's readers say damage with exceptions of all kinds, and with an array of gigabytes if a
-   * length is damaged. If the file can still be read to its end, it was not the file system.
+   * Parquet's readers say damage with exceptions of all kinds, and with an array of gigabytes or a
+   * bottomless recursion if a length or a type is damaged. If the file can still be read to its
+   * end, it was not the file system.
    */
   private static void requireDamage(Throwable e, FileSystem fileSystem, Path path)
       throws IOException {

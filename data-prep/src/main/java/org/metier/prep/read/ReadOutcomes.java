@@ -10,7 +10,6 @@ public final class ReadOutcomes implements Iterator<Outcome> {
   private final Iterator<FileSlice> slices;
   private final DocumentSource source;
   private final Consumer<FileSlice> atEndOfSlice;
-  private final Consumer<ReadCounts> atEnd;
   private final ReadCounts counts = new ReadCounts();
   private FileSlice slice; // null before the first and behind the last
   private DocumentReader reader; // of the slice
@@ -18,17 +17,12 @@ public final class ReadOutcomes implements Iterator<Outcome> {
 
   /**
    * @param atEndOfSlice called when all of a slice has been read
-   * @param atEnd called once, when all has been read
    */
   public ReadOutcomes(
-      Iterator<FileSlice> slices,
-      DocumentSource source,
-      Consumer<FileSlice> atEndOfSlice,
-      Consumer<ReadCounts> atEnd) {
+      Iterator<FileSlice> slices, DocumentSource source, Consumer<FileSlice> atEndOfSlice) {
     this.slices = slices;
     this.source = source;
     this.atEndOfSlice = atEndOfSlice;
-    this.atEnd = atEnd;
   }
 
   @Override
@@ -46,10 +40,14 @@ public final class ReadOutcomes implements Iterator<Outcome> {
         reader = source.open(slice);
       } else {
         ended = true;
-        atEnd.accept(counts);
       }
     }
     return false;
+  }
+
+  /** What has been met; complete when there is no next record. */
+  ReadCounts counts() {
+    return counts;
   }
 
   @Override

@@ -102,7 +102,7 @@ class FormatsTest {
     try (OutputStream out =
         switch (ending) {
           case ".gz" -> new GZIPOutputStream(raw);
-          case ".zst" -> new ZstdOutputStream(raw);
+          case ".zst" -> new ZstdOutputStream(raw).setChecksum(true); // as the zstd command does
           default -> new BZip2CompressorOutputStream(raw, 1); // blocks of 100 kB
         }) {
       out.write(bytes);

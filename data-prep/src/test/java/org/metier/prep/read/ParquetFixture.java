@@ -37,7 +37,9 @@ final class ParquetFixture {
             .withRowGroupSize(rowGroupBytes)
             .withPageSize(1024)
             .withMinRowCountForPageSizeCheck(10)
-            .withCompressionCodec(CompressionCodecName.ZSTD)
+            .withCompressionCodec(
+                rows % 2 == 0 ? CompressionCodecName.ZSTD : CompressionCodecName.UNCOMPRESSED)
+            .withPageWriteChecksumEnabled(rows % 3 == 0) // many writers make none
             .build()) {
       for (int i = 0; i < rows; i++) {
         Group row = groups.newGroup();

@@ -99,7 +99,8 @@ final class TablesPage {
             # Tables
 
             Parquet under `runs/ID/tables/TABLE/`, partitioned by `run=ID` and, but for what training writes, by `step=N`, the
-            optimiser steps of the checkpoint. They read the same in Spark SQL and DuckDB.
+            optimiser steps of the checkpoint; what prepare writes lies under `OUTPUT/tables/TABLE/`, and `jobs/run sql --run OUTPUT`
+            queries it. They read the same in Spark SQL and DuckDB.
 
             *Made from the schemas; rewritten by the command in
             [ReferencesTest](../src/test/java/org/metier/jobs/docs/ReferencesTest.java).*
@@ -128,7 +129,7 @@ final class TablesPage {
   private static Iterable<JavaClass> recordsWithTables() {
     return new ClassFileImporter()
             .withImportOption(new ImportOption.DoNotIncludeTests())
-            .importPackages("org.metier.analysis")
+            .importPackages("org.metier.analysis", "org.metier.prep")
             .stream()
             .filter(c -> c.tryGetField("TABLE").isPresent() && c.tryGetField("SCHEMA").isPresent())
             .sorted(Comparator.comparing(JavaClass::getName))
