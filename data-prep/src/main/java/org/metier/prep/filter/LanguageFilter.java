@@ -25,7 +25,7 @@ import org.metier.prep.document.RejectReason;
 public final class LanguageFilter implements DocumentFilter {
   private static final long serialVersionUID = 1L;
 
-  private static final int MAX_CHARACTERS = 2000;
+  private static final int MAX_CHARACTERS = 1000;
 
   private final List<String> keep;
   private final double minScore;
