@@ -11,7 +11,9 @@ import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.SparkSession;
 import org.metier.prep.document.Document;
 import org.metier.prep.document.Split;
+import org.metier.prep.document.Step;
 import org.metier.prep.read.InputFiles;
+import org.metier.prep.report.PrepareTables;
 import org.metier.prep.shard.ShardManifest;
 import org.metier.prep.tokenize.Tokenizer;
 
@@ -63,7 +65,7 @@ public final class Preparation {
    * @param beforeCommit called when all is written aside; throws if this process may not commit it
    */
   public PrepareReport run(Runnable beforeCommit) {
-    InputFiles input = InputFiles.list(config.input(), hadoop);
+    InputFiles input = InputFiles.list(config, hadoop);
     PreparedDirectory output = new PreparedDirectory(config, input, hadoop);
     TokenizerStage tokenizers = new TokenizerStage(spark, config, stages, partitions);
     Optional<PrepareReport> earlier = output.completed(tokenizers.existing());
@@ -72,18 +74,23 @@ public final class Preparation {
     }
     output.begin();
 
-    try (ReadRecords records = new ReadStage(spark, config, stages, partitions).run(input)) {
-      return prepare(records, tokenizers, output, beforeCommit);
+    PrepareTables tables = new PrepareTables(spark, output.tables(), input);
+    ReadStage reading = new ReadStage(spark, config, stages, partitions);
+    try (ReadRecords records = reading.run(input, tables)) {
+      return prepare(records, tables, tokenizers, output, beforeCommit);
     }
   }
 
   private PrepareReport prepare(
       ReadRecords records,
+      PrepareTables tables,
       TokenizerStage tokenizers,
       PreparedDirectory output,
       Runnable beforeCommit) {
+    // Steps that let documents go stand here; each hands them to the tables.
     JavaRDD<Document> documents = records.documents();
     TokenizerStage.Result learned = tokenizers.run(documents, records.counts().documents());
+    tables.counts().require(Step.DECONTAMINATE, learned.documents().documentsByDomain());
     Tokenizer tokenizer = learned.tokenizer();
     save(tokenizer, output.tokenizerFile());
 
@@ -92,18 +99,16 @@ public final class Preparation {
             .run(documents, learned.documents(), tokenizer, output);
     PreparedCounts result =
         new PreparedCounts(
-            records.counts(),
-            learned.documents(),
-            written.buckets(),
-            written.packed(),
-            written.mixture());
+            learned.documents(), written.buckets(), written.packed(), written.mixture());
+    tables.counts().require(Step.MIX, result.documentsByDomain());
+    tables.writeReport();
     List<Split> splits = config.splits().splits();
     for (Split split : splits) {
       ShardManifest manifest =
           result.manifest(split, config, tokenizer, written.plan(), written.shards());
       save(manifest, output.splitDirectory(split));
     }
-    PrepareReport report = result.report(splits, tokenizer, stages.seconds());
+    PrepareReport report = result.report(tables.counts(), splits, tokenizer, stages.seconds());
     beforeCommit.run();
     output.commit(report);
     return report;

@@ -5,15 +5,17 @@ import java.util.List;
 import org.metier.prep.document.SplitShares;
 import org.metier.prep.pack.MixtureConfig;
 import org.metier.prep.pack.PackingConfig;
+import org.metier.prep.read.FieldPaths;
+import org.metier.prep.read.ReadingConfig;
 import org.metier.prep.tokenize.TokenizerConfig;
 
 /**
  * The {@code prepare} section of a run: how text becomes token shards.
  *
- * @param input JSONL files, or directories of them; any Hadoop file system
+ * @param input files of JSON, Parquet or text, or directories of them; any Hadoop file system
  * @param output directory that receives the tokenizer, the shards and their manifests
- * @param textField name of the JSON field that holds the text
- * @param domainField name of the JSON field that holds the domain tag
+ * @param textField the field that holds the text, or the path to it, as {@code meta.text}
+ * @param domainField the field that holds the domain tag, or the path to it
  * @param minCharacters shorter documents are dropped and counted
  * @param vocabSize entries of the byte-level BPE vocabulary, the 256 bytes and the separator
  *     included
@@ -26,6 +28,7 @@ import org.metier.prep.tokenize.TokenizerConfig;
  * @param validationShare share of the documents that is looked at while a model trains; 0 for none
  * @param maxRejectedShare share of unreadable records above which the job stops
  * @param seed decides the split and the order, together with the documents alone
+ * @param reading how files become records, and tags domains
  */
 public record PrepareConfig(
     List<String> input,
@@ -42,12 +45,15 @@ public record PrepareConfig(
     double heldOutShare,
     double validationShare,
     double maxRejectedShare,
-    long seed)
+    long seed,
+    ReadingConfig reading)
     implements Serializable {
 
   public PrepareConfig {
     input = List.copyOf(input);
     require(!input.isEmpty(), "input must name at least one file or directory");
+    requirePath("textField", textField);
+    requirePath("domainField", domainField);
     require(minCharacters >= 1, "minCharacters must be at least 1, is " + minCharacters);
     require(
         vocabSize >= 257 && vocabSize <= 1 << 20,
@@ -69,6 +75,14 @@ public record PrepareConfig(
   /** The splits and their shares. */
   public SplitShares splits() {
     return new SplitShares(validationShare, heldOutShare);
+  }
+
+  private static void requirePath(String key, String value) {
+    try {
+      FieldPaths.parse(value);
+    } catch (IllegalArgumentException e) {
+      throw new IllegalArgumentException(key + " " + e.getMessage(), e);
+    }
   }
 
   private static void require(boolean condition, String message) {

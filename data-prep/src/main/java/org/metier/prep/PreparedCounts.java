@@ -13,14 +13,13 @@ import org.metier.prep.pack.BucketCounts;
 import org.metier.prep.pack.Buckets;
 import org.metier.prep.pack.Mixture;
 import org.metier.prep.pack.ShardPlan;
-import org.metier.prep.read.ReadCounts;
+import org.metier.prep.report.StepCounts;
 import org.metier.prep.shard.ShardManifest;
 import org.metier.prep.shard.ShardManifest.Shard;
 import org.metier.prep.tokenize.Tokenizer;
 
 /** Adds up what the stages have counted, for the manifests and the report. */
 final class PreparedCounts {
-  private final ReadCounts read;
   private final DocumentCounts documentCounts;
   private final Buckets buckets;
   private final List<BucketCounts> packed;
@@ -28,12 +27,7 @@ final class PreparedCounts {
   private final List<String> domains;
 
   PreparedCounts(
-      ReadCounts read,
-      DocumentCounts documents,
-      Buckets buckets,
-      List<BucketCounts> packed,
-      Mixture mixture) {
-    this.read = read;
+      DocumentCounts documents, Buckets buckets, List<BucketCounts> packed, Mixture mixture) {
     this.documentCounts = documents;
     this.buckets = buckets;
     this.packed = packed;
@@ -82,11 +76,24 @@ final class PreparedCounts {
         config.seed());
   }
 
+  /** Documents that were packed, by domain. */
+  Map<String, Long> documentsByDomain() {
+    Map<String, Long> documents = new TreeMap<>();
+    for (BucketCounts counts : packed) {
+      String domain = domains.get(buckets.get(counts.bucket()).domain());
+      documents.merge(domain, counts.documents(), Long::sum);
+    }
+    return documents;
+  }
+
   /** The report. */
   PrepareReport report(
-      List<Split> splits, Tokenizer tokenizer, Map<String, Double> secondsByStage) {
+      StepCounts steps,
+      List<Split> splits,
+      Tokenizer tokenizer,
+      Map<String, Double> secondsByStage) {
     Map<String, Long> rejected = new TreeMap<>();
-    read.rejected().forEach((reason, count) -> rejected.put(reason.label(), count));
+    steps.rejected().forEach((reason, count) -> rejected.put(reason.label(), count));
     List<DomainCounts> counts = new ArrayList<>();
     long bytes = 0;
     long tokens = 0;
@@ -100,7 +107,7 @@ final class PreparedCounts {
     TokenizerSummary summary =
         new TokenizerSummary(tokenizer.vocabSize(), tokenizer.sha256(), (double) bytes / tokens);
     return new PrepareReport(
-        read.records(),
+        steps.records(),
         rejected,
         documentCounts.total().documents(),
         counts,

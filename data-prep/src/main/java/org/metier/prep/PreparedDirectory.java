@@ -34,6 +34,7 @@ import org.metier.prep.tokenize.Tokenizer;
 final class PreparedDirectory {
   static final String TOKENIZER = "tokenizer.json";
   static final String REPORT = "report.json";
+  static final String TABLES = "tables";
 
   /** Notes on complete shards, as long as the result is not. */
   private static final String NOTES = "_finished-shards";
@@ -43,6 +44,7 @@ final class PreparedDirectory {
           TOKENIZER,
           REPORT,
           "_" + REPORT,
+          TABLES,
           NOTES,
           Split.TRAIN.directory(),
           Split.VALIDATION.directory(),
@@ -229,6 +231,11 @@ final class PreparedDirectory {
   /** Where the running job writes the tokenizer. */
   Path tokenizerFile() {
     return new Path(aside, TOKENIZER);
+  }
+
+  /** Where the running job writes its tables. */
+  Path tables() {
+    return new Path(aside, TABLES);
   }
 
   /** Moves the result to its place and marks it complete. */

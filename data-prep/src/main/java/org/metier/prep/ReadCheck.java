@@ -2,10 +2,12 @@ package org.metier.prep;
 
 import java.util.stream.Collectors;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.Path;
 import org.metier.prep.document.RejectReason;
+import org.metier.prep.document.Rejected;
 import org.metier.prep.read.InputFiles;
 import org.metier.prep.read.ReadCounts;
-import org.metier.prep.read.ReadCounts.BadRecord;
+import org.metier.prep.read.RecordFields;
 
 /** Stops the job if the input is not what its configuration takes it for. */
 final class ReadCheck {
@@ -23,19 +25,31 @@ final class ReadCheck {
   }
 
   /**
+   * @param rejected where all rejected records are listed
    * @throws BadDataException if too many records are unreadable or none is a document
    */
-  void require(ReadCounts counts) {
-    if (counts.unreadable() > config.maxRejectedShare() * counts.records()) {
+  void require(ReadCounts counts, Path rejected) {
+    Rejected unknown = counts.first().get(RejectReason.UNKNOWN_DOMAIN);
+    if (unknown != null) {
       throw new BadDataException(
           String.format(
-              "%s; %d of %d records (%.2f %%) are unreadable, more than"
-                  + " prepare.maxRejectedShare = %s",
-              place(counts.firstUnreadable()),
+              "%s: prepare.reading.domains does not name its domain '%s', and"
+                  + " prepare.reading.unknownDomains = stop",
+              place(unknown), unknown.domain()));
+    }
+    if (counts.unreadable() > config.maxRejectedShare() * counts.records()) {
+      Rejected first = counts.firstUnreadable();
+      throw new BadDataException(
+          String.format(
+              "%s: %s; %d of %d records (%.2f %%) are unreadable, more than"
+                  + " prepare.maxRejectedShare = %s; all of them: %s",
+              place(first),
+              describe(first.reason()),
               counts.unreadable(),
               counts.records(),
               100.0 * counts.unreadable() / counts.records(),
-              config.maxRejectedShare()));
+              config.maxRejectedShare(),
+              rejected));
     }
     if (counts.documents() == 0) {
       String reasons =
@@ -53,26 +67,27 @@ final class ReadCheck {
     if (domains > MAX_DOMAINS) {
       throw new BadDataException(
           String.format(
-              "prepare.domainField: %s has %d different values, more than %d domains",
-              config.domainField(), domains, MAX_DOMAINS));
+              "%s has %d different values, more than %d domains; prepare.reading.domains can merge"
+                  + " them, and prepare.reading.unknownDomains = rest the others",
+              RecordFields.domainSource(config), domains, MAX_DOMAINS));
     }
   }
 
-  private String place(BadRecord record) {
-    long line = input.lineAt(record.file(), record.offset(), hadoop);
-    return input.files().get(record.file()).name()
-        + " line "
-        + line
-        + ": "
-        + describe(record.reason());
+  private String place(Rejected record) {
+    return input.place(record.file(), record.offset(), hadoop);
   }
 
   private String describe(RejectReason reason) {
     return switch (reason) {
       case MISSING_TEXT ->
-          reason.label() + " (no string in prepare.textField = " + config.textField() + ")";
+          reason.label() + " (no string in " + RecordFields.textSource(config) + ")";
       case MISSING_DOMAIN ->
-          reason.label() + " (no string in prepare.domainField = " + config.domainField() + ")";
+          reason.label() + " (no string in " + RecordFields.domainSource(config) + ")";
+      case RECORD_TOO_LONG ->
+          reason.label()
+              + " (prepare.reading.maxRecordMegabytes = "
+              + config.reading().maxRecordMegabytes()
+              + ")";
       default -> reason.label();
     };
   }

@@ -2,9 +2,9 @@ package org.metier.prep;
 
 import org.apache.spark.api.java.JavaRDD;
 import org.metier.prep.document.Document;
-import org.metier.prep.document.Outcome;
 import org.metier.prep.document.OutcomeBlocks;
 import org.metier.prep.document.Rejected;
+import org.metier.prep.document.Step;
 import org.metier.prep.read.ReadCounts;
 
 /** The records of the input as reading has left them on the executors' disks, until closed. */
@@ -19,16 +19,12 @@ final class ReadRecords implements AutoCloseable {
 
   /** The records that became documents, in the order of the input. */
   JavaRDD<Document> documents() {
-    return of(Document.class);
+    return blocks.flatMap(OutcomeBlocks::documents);
   }
 
-  /** The records that did not. */
-  JavaRDD<Rejected> rejected() {
-    return of(Rejected.class);
-  }
-
-  private <T extends Outcome> JavaRDD<T> of(Class<T> kind) {
-    return blocks.flatMap(OutcomeBlocks::decode).filter(kind::isInstance).map(kind::cast);
+  /** The records that did not, because of what a step found. */
+  JavaRDD<Rejected> rejected(Step step) {
+    return blocks.flatMap(OutcomeBlocks::rejected).filter(r -> r.reason().step() == step);
   }
 
   /** How many there are of both. */

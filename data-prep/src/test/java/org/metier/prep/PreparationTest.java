@@ -313,6 +313,43 @@ class PreparationTest {
                 "unpaired-surrogate", 1L));
     assertThat(report.recordsRead()).isEqualTo(758);
     assertThat(report.documents()).isEqualTo(751);
+    List<String> rejected =
+        table("rejected", "step || ' ' || reason || ' ' || offset || ' ' || domain || excerpt");
+    assertThat(rejected)
+        .contains(
+            "clean empty-text 19 law   ",
+            "clean too-short 52 lawtiny",
+            "read unpaired-surrogate 150 {\"text\": \"half a pair \\ud83d\", \"domain\": \"law\"}",
+            "read malformed-json 198 [1, 2]")
+        .hasSize(7);
+    assertThat(table("rejected", "file")).containsExactly(input + "/bad.jsonl");
+    assertThat(
+            table(
+                "prep_report",
+                "step || ' ' || domain || ' ' || records_in || ' ' || rejected || ' ' || records_out"))
+        .contains(
+            "read  5 5 0",
+            "read chess 200 0 200",
+            "read law 403 0 403",
+            "read music 150 0 150",
+            "clean law 403 2 401",
+            "mix law 401 0 401")
+        .hasSize(4 + 3 * 4);
+    assertThat(table("prep_report", "SUM(records_in - rejected + repeated - records_out)"))
+        .containsExactly("0");
+  }
+
+  private List<String> table(String table, String columns) {
+    return LocalSpark.session()
+        .read()
+        .parquet(directory.resolve("out/tables/" + table).toString())
+        .selectExpr("CAST(" + columns + " AS STRING)")
+        .distinct()
+        .collectAsList()
+        .stream()
+        .map(row -> row.getString(0))
+        .sorted()
+        .toList();
   }
 
   @Test
@@ -361,7 +398,7 @@ class PreparationTest {
     Path empty = Files.createDirectories(directory.resolve("empty"));
     requireBad(
         fixture("out").input(empty).config(),
-        "prepare.input: " + empty + " holds no .jsonl, .ndjson or .json file");
+        "prepare.input: " + empty + " holds no .jsonl, .ndjson, .json or .parquet file");
     assertThat(directory.resolve("out")).doesNotExist();
   }
 

@@ -6,6 +6,7 @@ import java.util.List;
 import org.metier.prep.pack.MixtureConfig;
 import org.metier.prep.pack.PackingConfig;
 import org.metier.prep.pack.PackingConfig.Method;
+import org.metier.prep.read.ReadingConfig;
 import org.metier.prep.tokenize.TokenizerConfig;
 
 /** Configurations for tests: small, and told apart by what a test sets. */
@@ -25,6 +26,7 @@ public final class PrepareFixture {
   private double validationShare = 0;
   private double maxRejectedShare = 0.01;
   private long seed = 42;
+  private ReadingConfig reading = ReadingConfig.defaults();
 
   public PrepareFixture(Path output, Path... input) {
     this.output = output.toString();
@@ -104,6 +106,11 @@ public final class PrepareFixture {
     return this;
   }
 
+  public PrepareFixture reading(ReadingConfig value) {
+    reading = value;
+    return this;
+  }
+
   public PrepareConfig config() {
     return new PrepareConfig(
         input,
@@ -120,6 +127,7 @@ public final class PrepareFixture {
         heldOutShare,
         validationShare,
         maxRejectedShare,
-        seed);
+        seed,
+        reading);
   }
 }

@@ -57,6 +57,15 @@ public final class DocumentCounts implements Serializable {
     return sizes.get(split).getOrDefault(domain, Size.NONE);
   }
 
+  /** Documents by domain, of all splits. */
+  public Map<String, Long> documentsByDomain() {
+    Map<String, Long> documents = new TreeMap<>();
+    for (Map<String, Size> domains : sizes.values()) {
+      domains.forEach((domain, size) -> documents.merge(domain, size.documents(), Long::sum));
+    }
+    return documents;
+  }
+
   /** What all domains and splits have. */
   public Size total() {
     Size total = Size.NONE;

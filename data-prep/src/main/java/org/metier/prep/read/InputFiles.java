@@ -5,7 +5,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
-import java.util.Locale;
+import java.util.stream.Collectors;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
@@ -14,16 +14,16 @@ import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.fs.RemoteIterator;
 import org.metier.prep.BadDataException;
 import org.metier.prep.FirstAccess;
+import org.metier.prep.PrepareConfig;
 
 /**
- * The files that {@code prepare.input} names, in a fixed order. A directory stands for its JSONL
- * files ({@code .jsonl}, {@code .ndjson}, {@code .json}, plain or {@code .gz}) at any depth; names
- * that begin with a dot or an underscore are left out, as Spark does. A file that is named itself
- * is read whatever its name.
+ * The files that {@code prepare.input} names, in a fixed order. A directory stands for its files of
+ * JSON ({@code .jsonl}, {@code .ndjson}, {@code .json}) and of text, plain, {@code .gz}, {@code
+ * .zst} or {@code .bz2}, and of Parquet, at any depth; names that begin with a dot or an underscore
+ * are left out, as Spark does. A file that is named itself is read whatever its name: as JSONL if
+ * the name says nothing else.
  */
 public final class InputFiles {
-  private static final List<String> ENDINGS = List.of(".jsonl", ".ndjson", ".json");
-
   /**
    * One file.
    *
@@ -33,19 +33,24 @@ public final class InputFiles {
    */
   public record InputFile(String name, long bytes, long modified) {}
 
+  private final ReadingConfig config;
+  private final PathTag pathTag;
   private final List<InputFile> files = new ArrayList<>();
-  private final List<String> paths = new ArrayList<>();
+  private final List<FileSlice> whole = new ArrayList<>(); // one slice for each file
 
-  private InputFiles() {}
+  private InputFiles(ReadingConfig config) {
+    this.config = config;
+    this.pathTag = new PathTag(config);
+  }
 
   /**
    * Lists the files.
    *
    * @throws BadDataException if an entry does not exist or holds no file to read
    */
-  public static InputFiles list(List<String> entries, Configuration hadoop) {
-    InputFiles input = new InputFiles();
-    for (String entry : entries) {
+  public static InputFiles list(PrepareConfig prepare, Configuration hadoop) {
+    InputFiles input = new InputFiles(prepare.reading());
+    for (String entry : prepare.input()) {
       try {
         input.add(entry, hadoop);
       } catch (FileNotFoundException e) {
@@ -64,7 +69,7 @@ public final class InputFiles {
     FileSystem fileSystem = path.getFileSystem(hadoop);
     FileStatus status = fileSystem.getFileStatus(path);
     if (status.isFile()) {
-      add(entry, status);
+      add(entry, path.getName(), status);
       return;
     }
     List<FileStatus> found = new ArrayList<>();
@@ -77,36 +82,45 @@ public final class InputFiles {
     }
     if (found.isEmpty()) {
       throw new BadDataException(
-          "prepare.input: " + entry + " holds no .jsonl, .ndjson or .json file, plain or .gz");
+          "prepare.input: "
+              + entry
+              + " holds no .jsonl, .ndjson, .json"
+              + config.textFiles().stream()
+                  .map(ending -> ", " + ending)
+                  .collect(Collectors.joining())
+              + " or .parquet file");
     }
     found.sort(Comparator.comparing(file -> file.getPath().toUri().getPath()));
     for (FileStatus file : found) {
-      add(entry + "/" + relative(status.getPath(), file.getPath()), file);
+      String relative = relative(status.getPath(), file.getPath());
+      add(entry + "/" + relative, relative, file);
     }
   }
 
-  private void add(String name, FileStatus status) {
+  private void add(String name, String relative, FileStatus status) {
+    FileFormat format = FileFormat.of(relative, config);
+    whole.add(
+        new FileSlice(
+            files.size(),
+            status.getPath().toString(),
+            format == null ? FileFormat.JSON : format,
+            pathTag.of(relative),
+            0,
+            status.getLen()));
     files.add(new InputFile(name, status.getLen(), status.getModificationTime()));
-    paths.add(status.getPath().toString());
   }
 
   private static String relative(Path directory, Path file) {
     return directory.toUri().relativize(file.toUri()).getPath();
   }
 
-  private static boolean isWanted(String relative) {
+  private boolean isWanted(String relative) {
     for (String part : relative.split("/")) {
       if (part.startsWith(".") || part.startsWith("_")) {
         return false;
       }
     }
-    String name = relative.toLowerCase(Locale.ROOT);
-    String plain = isCompressed(name) ? name.substring(0, name.length() - ".gz".length()) : name;
-    return ENDINGS.stream().anyMatch(plain::endsWith);
-  }
-
-  static boolean isCompressed(String path) {
-    return path.toLowerCase(Locale.ROOT).endsWith(".gz");
+    return FileFormat.of(relative, config) != null;
   }
 
   /** The files in order. */
@@ -119,35 +133,55 @@ public final class InputFiles {
     return files.stream().mapToLong(InputFile::bytes).sum();
   }
 
-  /** Full path of a file. */
-  public Path path(int file) {
-    return new Path(paths.get(file));
+  /** Name of a file, and where in it a record begins: its line, row or byte. */
+  public String place(int file, long offset, Configuration hadoop) {
+    FileSlice slice = whole.get(file);
+    String name = files.get(file).name();
+    try {
+      return switch (slice.format()) {
+        case TEXT -> name;
+        case PARQUET -> name + " row " + (offset + 1);
+        case JSON_LINES -> name + " line " + lineAt(slice, offset, hadoop);
+        case JSON ->
+            JsonArrayReader.isArray(slice, config, hadoop)
+                ? name + " byte " + (offset + 1)
+                : name + " line " + lineAt(slice, offset, hadoop);
+      };
+    } catch (IOException e) {
+      throw new BadDataException(slice.path() + " cannot be read: " + e.getMessage(), e);
+    }
   }
 
   /** Number, from 1, of the line that begins at an offset of the uncompressed file. */
-  public long lineAt(int file, long offset, Configuration hadoop) {
-    FileSlice whole = new FileSlice(0, file, paths.get(file), 0, files.get(file).bytes());
-    try (LineReader lines = new LineReader(whole, hadoop, DocumentReader.MAX_LINE_BYTES)) {
+  private long lineAt(FileSlice slice, long offset, Configuration hadoop) throws IOException {
+    try (LineReader lines = new LineReader(slice, config, hadoop)) {
       long line = 1;
       while (lines.next() != LineReader.Outcome.END && lines.lineOffset() < offset) {
         line++;
       }
       return line;
-    } catch (IOException e) {
-      throw new BadDataException(paths.get(file) + " cannot be read: " + e.getMessage(), e);
     }
   }
 
-  /** Cuts the files into slices of at most {@code sliceBytes}; compressed files stay whole. */
+  /**
+   * Cuts the files into slices of at most {@code sliceBytes}; files that can be read from their
+   * beginning only stay whole.
+   */
   public List<FileSlice> slices(long sliceBytes) {
     List<FileSlice> slices = new ArrayList<>();
-    for (int file = 0; file < files.size(); file++) {
-      long bytes = files.get(file).bytes();
-      String path = paths.get(file);
-      long step = isCompressed(path) ? Math.max(1, bytes) : sliceBytes;
+    for (FileSlice file : whole) {
+      boolean stays = file.format() == FileFormat.TEXT || FileFormat.isCompressed(file.path());
+      long bytes = file.end();
+      long step = stays ? Math.max(1, bytes) : sliceBytes;
       for (long start = 0; start < bytes; start += step) {
-        long end = Math.min(bytes, start + step);
-        slices.add(new FileSlice(slices.size(), file, path, start, end));
+        slices.add(
+            new FileSlice(
+                file.file(),
+                file.path(),
+                file.format(),
+                file.pathTag(),
+                start,
+                Math.min(bytes, start + step)));
       }
     }
     return slices;

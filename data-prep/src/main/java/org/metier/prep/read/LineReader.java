@@ -1,15 +1,9 @@
 package org.metier.prep.read;
 
 import java.io.Closeable;
-import java.io.EOFException;
 import java.io.IOException;
-import java.io.InputStream;
-import java.util.Arrays;
-import java.util.zip.GZIPInputStream;
-import java.util.zip.ZipException;
 import org.apache.hadoop.conf.Configuration;
-import org.apache.hadoop.fs.FSDataInputStream;
-import org.apache.hadoop.fs.Path;
+import org.metier.prep.document.RejectReason;
 
 /**
  * The lines that begin in a slice, as bytes without their newline. A line that begins in the slice
@@ -20,129 +14,108 @@ final class LineReader implements Closeable {
   enum Outcome {
     LINE,
     TOO_LONG,
-    TRUNCATED,
+    /** The file broke off in this line: {@link #damage()} says why. */
+    DAMAGED,
     END
   }
 
-  private static final int FIRST_BUFFER_BYTES = 1 << 18;
-
-  private final InputStream in;
+  private final ByteWindow window;
   private final long end;
   private final int maxLineBytes;
-  private byte[] buffer = new byte[FIRST_BUFFER_BYTES];
-  private int position; // next unread byte of the buffer
-  private int limit; // end of the bytes in the buffer
-  private long bufferOffset; // offset of buffer[0] in the (uncompressed) file
+  private int position; // next unread byte of the window
   private int lineStart;
   private int lineEnd;
   private long lineOffset;
-  private boolean truncated; // the file broke off here; told once, nothing comes after
+  private String tooLong = ""; // beginning of a line that is too long
   private boolean ended;
 
-  LineReader(FileSlice slice, Configuration hadoop, int maxLineBytes) throws IOException {
-    this.maxLineBytes = maxLineBytes;
-    Path path = new Path(slice.path());
-    FSDataInputStream file = path.getFileSystem(hadoop).open(path);
-    if (slice.compressed()) {
+  LineReader(FileSlice slice, ReadingConfig config, Configuration hadoop) throws IOException {
+    maxLineBytes = config.maxRecordBytes();
+    InputBytes in = new InputBytes(slice.path(), hadoop, config.maxExpansion());
+    if (FileFormat.isCompressed(slice.path())) {
       end = Long.MAX_VALUE;
-      in = unzip(file);
+      window = new ByteWindow(in, 0);
       return;
     }
     end = slice.end();
-    in = file;
+    // The line that covers start - 1 belongs to the slice before.
+    long first = Math.max(0, slice.start() - 1);
+    in.seek(first);
+    window = new ByteWindow(in, first);
     if (slice.start() > 0) {
-      // The line that covers start - 1 belongs to the slice before.
-      file.seek(slice.start() - 1);
-      bufferOffset = slice.start() - 1;
       skipLine();
-    }
-  }
-
-  private InputStream unzip(FSDataInputStream file) throws IOException {
-    try {
-      return new GZIPInputStream(file, 1 << 16);
-    } catch (EOFException | ZipException e) {
-      truncated = true;
-      return file;
     }
   }
 
   /** Reads one more line; its bytes are valid until the next call. */
   Outcome next() throws IOException {
-    lineOffset = bufferOffset + position;
+    lineOffset = window.offset(position);
     if (ended || lineOffset >= end) {
       return Outcome.END;
     }
     int scanned = position;
     while (true) {
+      byte[] bytes = window.bytes();
+      int limit = window.limit();
       for (int i = scanned; i < limit; i++) {
-        if (buffer[i] == '\n') {
+        if (bytes[i] == '\n') {
           lineStart = position;
           lineEnd = i;
           position = i + 1;
-          return Outcome.LINE;
+          return i - lineStart > maxLineBytes ? tooLong() : Outcome.LINE;
         }
       }
       if (limit - position > maxLineBytes) {
-        skipLine();
         lineStart = position;
-        lineEnd = position;
-        return Outcome.TOO_LONG;
+        lineEnd = limit;
+        Outcome outcome = tooLong();
+        skipLine();
+        return outcome;
       }
-      int unread = limit - position;
-      boolean more = fill();
-      scanned = position + unread;
+      boolean more = window.fill(position);
+      scanned = limit - position;
+      position = 0;
       if (!more) {
         return lastLine();
       }
     }
   }
 
+  private Outcome tooLong() {
+    tooLong = window.excerpt(lineStart, lineEnd);
+    return Outcome.TOO_LONG;
+  }
+
   private Outcome lastLine() {
     lineStart = position;
-    lineEnd = limit;
-    position = limit;
+    lineEnd = window.limit();
+    position = lineEnd;
     ended = true;
-    if (truncated) {
-      return Outcome.TRUNCATED;
+    if (window.damage() != null) {
+      return Outcome.DAMAGED;
     }
     return lineEnd > lineStart ? Outcome.LINE : Outcome.END;
   }
 
   private void skipLine() throws IOException {
     do {
-      while (position < limit) {
-        if (buffer[position++] == '\n') {
+      byte[] bytes = window.bytes();
+      while (position < window.limit()) {
+        if (bytes[position++] == '\n') {
           return;
         }
       }
-    } while (fill());
+    } while (fillBehind());
   }
 
-  /** Moves the unread bytes to the front and reads behind them; false at the end of the file. */
-  private boolean fill() throws IOException {
-    System.arraycopy(buffer, position, buffer, 0, limit - position);
-    bufferOffset += position;
-    limit -= position;
+  private boolean fillBehind() throws IOException {
+    boolean more = window.fill(position);
     position = 0;
-    if (limit == buffer.length) {
-      buffer = Arrays.copyOf(buffer, 2 * buffer.length);
-    }
-    if (truncated) {
-      return false;
-    }
-    try {
-      int read = in.read(buffer, limit, buffer.length - limit);
-      limit += Math.max(0, read);
-      return read > 0;
-    } catch (EOFException | ZipException e) {
-      truncated = true;
-      return false;
-    }
+    return more;
   }
 
   byte[] buffer() {
-    return buffer;
+    return window.bytes();
   }
 
   int lineStart() {
@@ -158,8 +131,18 @@ final class LineReader implements Closeable {
     return lineOffset;
   }
 
+  /** The beginning of a line that is too long or damaged. */
+  String excerpt(Outcome outcome) {
+    return outcome == Outcome.TOO_LONG ? tooLong : window.excerpt(lineStart, lineEnd);
+  }
+
+  /** Why the file broke off. */
+  RejectReason damage() {
+    return window.damage();
+  }
+
   @Override
   public void close() throws IOException {
-    in.close();
+    window.close();
   }
 }

@@ -11,72 +11,57 @@ import org.metier.prep.document.Outcome;
 import org.metier.prep.document.RejectReason;
 import org.metier.prep.document.Rejected;
 
-/** What reading has met: kept and rejected records always add up to the records read. */
+/** What reading has met: documents and rejections must add up to the records. */
 public final class ReadCounts implements Serializable {
   private static final long serialVersionUID = 1L;
 
-  /** Where the first unreadable record lies: file number, byte offset in the uncompressed file. */
-  public record BadRecord(int file, long offset, RejectReason reason) implements Serializable {
-    boolean isBefore(BadRecord other) {
-      return file < other.file || (file == other.file && offset < other.offset);
-    }
+  private long records;
+  private final TreeMap<String, Size> documentsOf = new TreeMap<>();
+  private final TreeMap<String, EnumMap<RejectReason, Long>> rejectedOf = new TreeMap<>();
+  private final EnumMap<RejectReason, Rejected> first = new EnumMap<>(RejectReason.class);
+
+  /** Counts a record that has been met, whatever becomes of it. */
+  void meet() {
+    records++;
   }
 
-  private long records;
-  private final EnumMap<RejectReason, Long> rejected = new EnumMap<>(RejectReason.class);
-  private final TreeMap<String, Size> documentsOf = new TreeMap<>();
-  private BadRecord firstUnreadable; // null until there is one
-
-  /** Counts a record by what became of it. */
+  /** Counts what became of a record. */
   void add(Outcome outcome) {
-    records++;
     if (outcome instanceof Rejected rejection) {
-      rejected.merge(rejection.reason(), 1L, Long::sum);
-      if (rejection.reason().unreadable()) {
-        mark(new BadRecord(rejection.file(), rejection.offset(), rejection.reason()));
-      }
+      add(rejection.domain(), rejection.reason(), 1);
+      mark(rejection);
     } else if (outcome instanceof Document document) {
       documentsOf.merge(document.domain(), new Size(1, document.utf8().length), Size::plus);
     }
   }
 
-  private void mark(BadRecord record) {
-    if (firstUnreadable == null || record.isBefore(firstUnreadable)) {
-      firstUnreadable = record;
-    }
+  private void add(String domain, RejectReason reason, long count) {
+    rejectedOf
+        .computeIfAbsent(domain, name -> new EnumMap<>(RejectReason.class))
+        .merge(reason, count, Long::sum);
+  }
+
+  private void mark(Rejected record) {
+    first.merge(record.reason(), record, ReadCounts::earlier);
+  }
+
+  private static Rejected earlier(Rejected a, Rejected b) {
+    boolean before = a.file() < b.file() || (a.file() == b.file() && a.offset() <= b.offset());
+    return before ? a : b;
   }
 
   /** Adds what another part of the input has given. */
   public void add(ReadCounts other) {
     records += other.records;
-    other.rejected.forEach((reason, count) -> rejected.merge(reason, count, Long::sum));
     other.documentsOf.forEach((domain, size) -> documentsOf.merge(domain, size, Size::plus));
-    if (other.firstUnreadable != null) {
-      mark(other.firstUnreadable);
-    }
+    other.rejectedOf.forEach(
+        (domain, reasons) -> reasons.forEach((reason, count) -> add(domain, reason, count)));
+    other.first.values().forEach(this::mark);
   }
 
-  /** Records read, kept or not. */
+  /** Records met. */
   public long records() {
     return records;
-  }
-
-  /** Records rejected, by reason; reasons that did not occur are absent. */
-  public Map<RejectReason, Long> rejected() {
-    return rejected;
-  }
-
-  /** Records that could not be understood. */
-  public long unreadable() {
-    return rejected.entrySet().stream()
-        .filter(entry -> entry.getKey().unreadable())
-        .mapToLong(Map.Entry::getValue)
-        .sum();
-  }
-
-  /** The first record that could not be understood, in the order of the input; null if none. */
-  public BadRecord firstUnreadable() {
-    return firstUnreadable;
   }
 
   /** Records that became documents. */
@@ -87,5 +72,41 @@ public final class ReadCounts implements Serializable {
   /** Documents and their bytes by domain, sorted by name. */
   public Map<String, Size> byDomain() {
     return Collections.unmodifiableMap(documentsOf);
+  }
+
+  /** Records rejected, by domain, empty if it is not known, and reason. */
+  public Map<String, EnumMap<RejectReason, Long>> rejectedByDomain() {
+    return Collections.unmodifiableMap(rejectedOf);
+  }
+
+  /** Records rejected, by reason; reasons that did not occur are absent. */
+  public Map<RejectReason, Long> rejected() {
+    EnumMap<RejectReason, Long> sum = new EnumMap<>(RejectReason.class);
+    rejectedOf
+        .values()
+        .forEach(
+            reasons -> reasons.forEach((reason, count) -> sum.merge(reason, count, Long::sum)));
+    return sum;
+  }
+
+  /** Records that could not be understood. */
+  public long unreadable() {
+    return rejected().entrySet().stream()
+        .filter(entry -> entry.getKey().unreadable())
+        .mapToLong(Map.Entry::getValue)
+        .sum();
+  }
+
+  /** The first record of each reason, in the order of the input. */
+  public Map<RejectReason, Rejected> first() {
+    return Collections.unmodifiableMap(first);
+  }
+
+  /** The first record that could not be understood; there must be one. */
+  public Rejected firstUnreadable() {
+    return first.values().stream()
+        .filter(record -> record.reason().unreadable())
+        .reduce(ReadCounts::earlier)
+        .orElseThrow();
   }
 }

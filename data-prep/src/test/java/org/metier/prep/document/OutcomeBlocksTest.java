@@ -3,6 +3,7 @@ package org.metier.prep.document;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Iterator;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -21,14 +22,21 @@ class OutcomeBlocksTest {
               : Document.of(words, "law", 9, i, 7L * i));
     }
     int blocks = 0;
-    List<Outcome> back = new ArrayList<>();
+    List<Outcome> documents = new ArrayList<>();
+    List<Outcome> rejected = new ArrayList<>();
     for (Iterator<byte[]> encoded = OutcomeBlocks.encode(outcomes.iterator());
         encoded.hasNext();
         blocks++) {
-      OutcomeBlocks.decode(encoded.next()).forEachRemaining(back::add);
+      byte[] block = encoded.next();
+      OutcomeBlocks.documents(block).forEachRemaining(documents::add);
+      OutcomeBlocks.rejected(block).forEachRemaining(rejected::add);
     }
-    assertThat(blocks).isGreaterThan(1);
-    assertThat(back).usingRecursiveFieldByFieldElementComparator().isEqualTo(outcomes);
+    assertThat(blocks).isGreaterThan(2);
+    assertThat(documents)
+        .usingRecursiveFieldByFieldElementComparator()
+        .isEqualTo(outcomes.stream().filter(Document.class::isInstance).toList());
+    assertThat(rejected).isEqualTo(outcomes.stream().filter(Rejected.class::isInstance).toList());
+    assertThat(OutcomeBlocks.encode(Collections.emptyIterator())).isExhausted();
   }
 
   @Test

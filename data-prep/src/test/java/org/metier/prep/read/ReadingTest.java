@@ -29,11 +29,11 @@ class ReadingTest {
     return Files.write(directory.resolve(name), bytes);
   }
 
-  private static List<String> lines(Path file, long sliceBytes, int maxLineBytes)
-      throws IOException {
+  private static List<String> lines(Path file, long sliceBytes) throws IOException {
     List<String> lines = new ArrayList<>();
-    for (FileSlice slice : InputFiles.list(List.of(file.toString()), HADOOP).slices(sliceBytes)) {
-      try (LineReader reader = new LineReader(slice, HADOOP, maxLineBytes)) {
+    PrepareConfig config = new PrepareFixture(Path.of("out"), file).config();
+    for (FileSlice slice : InputFiles.list(config, HADOOP).slices(sliceBytes)) {
+      try (LineReader reader = new LineReader(slice, new ReadingFixture().config(), HADOOP)) {
         LineReader.Outcome outcome = reader.next();
         while (outcome != LineReader.Outcome.END) {
           String line =
@@ -61,7 +61,7 @@ class ReadingTest {
       }
       Path file = write("lines.jsonl", text.toString().getBytes(StandardCharsets.UTF_8));
       for (long sliceBytes : new long[] {1, 2, 3, 7, 10, 64, 10_000}) {
-        assertThat(lines(file, sliceBytes, 1 << 20)).as("%s", text).isEqualTo(expected);
+        assertThat(lines(file, sliceBytes)).as("%s", text).isEqualTo(expected);
       }
     }
   }
@@ -71,10 +71,10 @@ class ReadingTest {
     String big = "b".repeat(600_000);
     String huge = "h".repeat(3_000_000);
     Path file = write("big.jsonl", (big + "\n" + huge + "\nend\n").getBytes());
-    assertThat(lines(file, 1 << 30, 1_000_000))
-        .containsExactly("0:" + big, "600001:TOO_LONG", "3600002:end");
-    assertThat(lines(file, 700_000, 1_000_000))
-        .containsExactly("0:" + big, "600001:TOO_LONG", "3600002:end");
+    for (long sliceBytes : new long[] {1 << 30, 700_000}) {
+      assertThat(lines(file, sliceBytes))
+          .containsExactly("0:" + big, "600001:TOO_LONG", "3600002:end");
+    }
   }
 
   @Test
@@ -110,9 +110,8 @@ class ReadingTest {
   private static ReadCounts counts(Path file, List<Document> documents) {
     PrepareConfig config =
         new PrepareFixture(Path.of("out"), file).minCharacters(2).maxRejectedShare(0).config();
-    FileSlice slice = InputFiles.list(config.input(), HADOOP).slices(1 << 20).get(0);
-    try (DocumentReader reader =
-        new DocumentReader(slice, config, List.of(new LengthFilter(2)), HADOOP)) {
+    FileSlice slice = InputFiles.list(config, HADOOP).slices(1 << 20).get(0);
+    try (DocumentReader reader = new DocumentSource(config, HADOOP).read(slice)) {
       reader.forEachRemaining(
           outcome -> {
             if (outcome instanceof Document document) {

@@ -15,13 +15,13 @@ import scala.Tuple2;
 
 /**
  * Encoding on one thread beside Hugging Face {@code tokenizers} and {@code tiktoken} on the same
- * texts, in turn: {@code EncodingBenchmark PYTHON VOCABULARY [DIRECTORY OF JSONL]}, where PYTHON has
- * both packages; without a directory the text is made up. The script is
+ * texts, in turn: {@code EncodingBenchmark PYTHON VOCABULARY [DIRECTORY OF JSONL]}, where PYTHON
+ * has both packages; without a directory the text is made up. The script is
  * src/test/python/encoding_beside.py.
  */
 public final class EncodingBenchmark {
   private static final int PASSES = 3;
-  private static final long MAX_BYTES = 24L << 20;
+  private static final long MAX_BYTES = 8L << 20;
 
   private EncodingBenchmark() {}
 
@@ -49,15 +49,14 @@ public final class EncodingBenchmark {
         HuggingFaceFile.tokenizer(
             json, new ObjectMapper().readTree(json), "", new org.apache.hadoop.fs.Path("x")));
     tokenizers.put("cl100k_base through JTokkit", TiktokenTokenizer.of("cl100k_base"));
-    System.out.printf("%.1f MB in %,d texts, %,d tokens%n", bytes / 1e6, texts.size(),
-        ours.vocabSize());
+    System.out.printf(
+        "%.1f MB in %,d texts, %,d tokens%n", bytes / 1e6, texts.size(), ours.vocabSize());
     for (int pass = 0; pass < PASSES; pass++) {
       for (Map.Entry<String, Tokenizer> tokenizer : tokenizers.entrySet()) {
         print(tokenizer.getKey(), tokenizer.getValue(), texts, bytes);
       }
       Process python =
-          new ProcessBuilder(
-                  args[0], "src/test/python/encoding_beside.py", directory.toString())
+          new ProcessBuilder(args[0], "src/test/python/encoding_beside.py", directory.toString())
               .inheritIO()
               .start();
       if (python.waitFor() != 0) {

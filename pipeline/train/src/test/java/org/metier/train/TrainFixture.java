@@ -18,6 +18,7 @@ import org.metier.prep.PrepareConfig;
 import org.metier.prep.Progress;
 import org.metier.prep.pack.MixtureConfig;
 import org.metier.prep.pack.PackingConfig;
+import org.metier.prep.read.ReadingConfig;
 import org.metier.prep.tokenize.TokenizerConfig;
 import org.metier.train.AveragingConfig.Diloco;
 import org.metier.train.AveragingConfig.Fedspeed;
@@ -82,7 +83,8 @@ final class TrainFixture {
               0.1,
               0.0,
               0.0,
-              5);
+              5,
+              ReadingConfig.defaults());
       new Preparation(spark(), config, Progress.silent()).run();
       return output;
     } catch (IOException e) {
