@@ -78,7 +78,6 @@ final class ShardStage {
     JavaPairRDD<DocumentKey, int[]> encoded = encode(documents, shared, buckets, encodedBytes);
     List<BucketCounts> packed =
         pack(encoded, tokenizer.separator(), encodedBytes, counts.total().bytes());
-    requireSame(counts, packed);
 
     Mixture mixture =
         new Mixture(config.mixture(), buckets, packed, counts.domains(), config.sequenceLength());
@@ -209,17 +208,6 @@ final class ShardStage {
                     + " prepare.sequenceLength = %d",
                 split.directory(), config.sequenceLength()));
       }
-    }
-  }
-
-  private static void requireSame(DocumentCounts counts, List<BucketCounts> packed) {
-    long documents = packed.stream().mapToLong(BucketCounts::documents).sum();
-    if (documents != counts.total().documents()) {
-      throw new BadDataException(
-          "prepare.input changed while it was read: "
-              + counts.total().documents()
-              + " documents first, then "
-              + documents);
     }
   }
 }
