@@ -17,6 +17,8 @@ import org.metier.jobs.console.StatusLine;
 import org.metier.jobs.console.Terminal;
 import org.metier.jobs.console.TrainingProgress;
 import org.metier.jobs.lease.RunLease;
+import org.metier.train.EngineConfig;
+import org.metier.train.KernelPlugin;
 import org.metier.train.RunDirectory;
 
 /** What a job is given: its settings, a console, and Spark as soon as it asks for it. */
@@ -185,6 +187,11 @@ final class JobContext implements AutoCloseable {
     } else {
       // a worker is one task, and its kernels' threads want a core each
       conf.setIfMissing("spark.task.cpus", String.valueOf(settings().train().threadsPerWorker()));
+    }
+    if (settings().engine().backend() == EngineConfig.Backend.CPU) {
+      String plugins = conf.get("spark.plugins", "");
+      String ours = KernelPlugin.class.getName();
+      conf.set("spark.plugins", plugins.isEmpty() ? ours : plugins + "," + ours);
     }
     return conf;
   }
