@@ -187,8 +187,8 @@ final class PreparedDirectory {
 
   /**
    * Makes room for a new result beside the output. Records that an earlier run has read in the same
-   * way stay, and what an interrupted one has left of the shards, until it is known whether it is of
-   * use.
+   * way stay, and what an interrupted one has left of the shards, until it is known whether it is
+   * of use.
    *
    * @param partitions pieces into which the input is cut
    */

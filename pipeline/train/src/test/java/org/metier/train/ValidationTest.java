@@ -126,6 +126,32 @@ class ValidationTest {
     }
   }
 
+  /** A corpus that has a validation split, and nothing in its held-out split. */
+  @Test
+  void looksAtTheValidationSplitIfThereIsOne() throws IOException {
+    Path corpus = directory.resolve("three-splits");
+    copy(Path.of(data), corpus);
+    copy(corpus.resolve("held-out"), corpus.resolve("validation"));
+    try (var files = Files.list(corpus.resolve("held-out"))) {
+      for (Path file : files.toList()) {
+        Files.delete(file);
+      }
+    }
+    TrainPlan plan = plan(TrainFixture.train(corpus.toString(), 1, 1, 1, Window.ROUND));
+    JavaSparkContext spark = JavaSparkContext.fromSparkContext(TrainFixture.spark().sparkContext());
+    try (Validation validation = new Validation(spark, plan)) {
+      assertThat(validation).isNotNull();
+    }
+  }
+
+  private static void copy(Path from, Path to) throws IOException {
+    try (var files = Files.walk(from)) {
+      for (Path file : files.toList()) {
+        Files.copy(file, to.resolve(from.relativize(file).toString()));
+      }
+    }
+  }
+
   @Test
   void theNumberOfWorkersShowsInNoBit() throws IOException {
     TrainState state = null;
