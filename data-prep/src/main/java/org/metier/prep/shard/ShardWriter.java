@@ -1,14 +1,21 @@
 package org.metier.prep.shard;
 
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
-import java.security.DigestOutputStream;
-import java.security.MessageDigest;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.Collections;
 import java.util.Map;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 import org.apache.parquet.column.ParquetProperties;
+import org.apache.parquet.format.ColumnChunk;
+import org.apache.parquet.format.FileMetaData;
+import org.apache.parquet.format.RowGroup;
+import org.apache.parquet.format.Util;
 import org.apache.parquet.hadoop.ParquetWriter;
 import org.apache.parquet.hadoop.api.WriteSupport;
 import org.apache.parquet.hadoop.metadata.CompressionCodecName;
@@ -24,13 +31,15 @@ import org.metier.prep.document.Sha256;
  */
 public final class ShardWriter implements AutoCloseable {
   private static final long ROW_GROUP_BYTES = 64L << 20;
+  private static final byte[] MAGIC = {'P', 'A', 'R', '1'};
 
   private final FileSystem fileSystem;
   private final Path temporary;
   private final Path file;
-  private final HashingFile output;
+  private final BufferedFile output;
   private final ParquetWriter<Row> writer;
   private long sequences;
+  private boolean complete;
 
   private record Row(long sequence, TokenSequence columns) {}
 
@@ -42,7 +51,7 @@ public final class ShardWriter implements AutoCloseable {
     this.fileSystem = directory.getFileSystem(hadoop);
     this.file = new Path(directory, name);
     this.temporary = new Path(directory, "_" + name + "." + attempt);
-    this.output = new HashingFile(fileSystem.create(temporary, true));
+    this.output = new BufferedFile();
     this.writer =
         new Builder(output)
             .withConf(hadoop)
@@ -68,18 +77,25 @@ public final class ShardWriter implements AutoCloseable {
   /** Completes the file and gives it its name. */
   public ShardManifest.Shard commit() throws IOException {
     writer.close();
+    complete = true;
+    byte[] bytes = output.buffer.sorted();
+    try (OutputStream out = fileSystem.create(temporary, true)) {
+      out.write(bytes);
+    }
     fileSystem.delete(file, false); // an earlier attempt's, with the same bytes
     if (!fileSystem.rename(temporary, file)) {
       throw new IOException(temporary + " could not be renamed to " + file.getName());
     }
-    return new ShardManifest.Shard(file.getName(), sequences, output.bytes(), output.sha256());
+    return new ShardManifest.Shard(file.getName(), sequences, bytes.length, Sha256.of(bytes));
   }
 
   /** Drops the temporary file if the shard was not committed. */
   @Override
   public void close() throws IOException {
-    if (fileSystem.exists(temporary)) {
+    if (!complete) {
       writer.close();
+    }
+    if (fileSystem.exists(temporary)) {
       fileSystem.delete(temporary, false);
     }
   }
@@ -172,20 +188,18 @@ public final class ShardWriter implements AutoCloseable {
     }
   }
 
-  /** Takes the SHA-256 of the bytes as they are written. */
-  private static final class HashingFile implements OutputFile {
-    private final MessageDigest digest = Sha256.digest();
-    private final OutputStream out;
-    private CountingStream stream; // null until Parquet opens the file
-
-    HashingFile(OutputStream out) {
-      this.out = new DigestOutputStream(out, digest);
-    }
+  /** The file in memory: a reader holds it there as a whole, too. */
+  private static final class BufferedFile implements OutputFile {
+    private final Buffer buffer = new Buffer();
 
     @Override
     public PositionOutputStream create(long blockSizeHint) {
-      stream = new CountingStream(out);
-      return stream;
+      return new DelegatingPositionOutputStream(buffer) {
+        @Override
+        public long getPos() {
+          return buffer.size();
+        }
+      };
     }
 
     @Override
@@ -202,44 +216,36 @@ public final class ShardWriter implements AutoCloseable {
     public long defaultBlockSize() {
       return 0;
     }
-
-    long bytes() {
-      return stream.position;
-    }
-
-    String sha256() {
-      return Sha256.hex(digest.digest());
-    }
   }
 
-  private static final class CountingStream extends DelegatingPositionOutputStream {
-    private long position;
-
-    CountingStream(OutputStream out) {
-      super(out);
-    }
-
-    @Override
-    public long getPos() {
-      return position;
-    }
-
-    @Override
-    public void write(int b) throws IOException {
-      super.write(b);
-      position++;
-    }
-
-    @Override
-    public void write(byte[] bytes) throws IOException {
-      super.write(bytes);
-      position += bytes.length;
-    }
-
-    @Override
-    public void write(byte[] bytes, int offset, int length) throws IOException {
-      super.write(bytes, offset, length);
-      position += length;
+  /** Gives its bytes without a copy. */
+  private static final class Buffer extends ByteArrayOutputStream {
+    /**
+     * The finished file. Parquet lists the encodings of a column in the order of a hash set of enum
+     * constants, which differs from one Java process to the next: the footer is written again with
+     * the lists sorted.
+     */
+    byte[] sorted() throws IOException {
+      int lengthAt = count - Integer.BYTES - MAGIC.length;
+      int footerLength =
+          ByteBuffer.wrap(buf, lengthAt, Integer.BYTES).order(ByteOrder.LITTLE_ENDIAN).getInt();
+      int footerAt = lengthAt - footerLength;
+      FileMetaData footer =
+          Util.readFileMetaData(new ByteArrayInputStream(buf, footerAt, footerLength));
+      for (RowGroup group : footer.getRow_groups()) {
+        for (ColumnChunk column : group.getColumns()) {
+          Collections.sort(column.getMeta_data().getEncodings());
+          if (column.getMeta_data().isSetEncoding_stats()) {
+            Collections.sort(column.getMeta_data().getEncoding_stats());
+          }
+        }
+      }
+      count = footerAt;
+      Util.writeFileMetaData(footer, this);
+      ByteBuffer length = ByteBuffer.allocate(Integer.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+      writeBytes(length.putInt(count - footerAt).array());
+      writeBytes(MAGIC);
+      return toByteArray();
     }
   }
 }

@@ -3,7 +3,10 @@ package org.metier.prep.shard;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.List;
@@ -11,6 +14,8 @@ import java.util.Map;
 import java.util.Random;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
+import org.apache.parquet.format.FileMetaData;
+import org.apache.parquet.format.Util;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.junit.jupiter.api.BeforeEach;
@@ -135,6 +140,26 @@ class ShardTest {
     assertThat(row.getLong(4)).isEqualTo(sum);
     assertThat(row.getLong(5))
         .isEqualTo(sequences.stream().filter(sequence -> sequence.isText(0)).count());
+  }
+
+  /** Parquet's own order of them is that of a hash set, and differs from process to process. */
+  @Test
+  void theFootersListsAreSorted() throws IOException {
+    byte[] bytes = Files.readAllBytes(directory.resolve(ShardWriter.fileName(0)));
+    ByteBuffer tail = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
+    int length = tail.getInt(bytes.length - 8);
+    int from = bytes.length - 8 - length;
+    FileMetaData footer = Util.readFileMetaData(new ByteArrayInputStream(bytes, from, length));
+    assertThat(footer.getRow_groups()).hasSize(1);
+    footer
+        .getRow_groups()
+        .get(0)
+        .getColumns()
+        .forEach(
+            column -> {
+              assertThat(column.getMeta_data().getEncodings()).hasSizeGreaterThan(1).isSorted();
+              assertThat(column.getMeta_data().getEncoding_stats()).isSorted();
+            });
   }
 
   @Test
