@@ -106,12 +106,7 @@ public final class Preparation {
 
   private PrepareReport prepare(
       ReadRecords records, PrepareTables tables, PreparedDirectory output, Runnable beforeCommit) {
-    for (Step step : List.of(Step.DEDUPLICATE, Step.DECONTAMINATE)) {
-      long rejected = records.counts().rejected(step);
-      if (rejected > 0) {
-        tables.reject(step, records.rejected(step), rejected);
-      }
-    }
+    // Steps that let documents go stand here; each hands them to the tables.
     JavaRDD<Document> documents = records.documents();
     DocumentCounts counts = new DocumentCounts();
     List<Tuple2<String, Long>> words = countWords(documents, records.counts().documents(), counts);
