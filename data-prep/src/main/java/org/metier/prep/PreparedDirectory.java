@@ -51,6 +51,8 @@ final class PreparedDirectory {
           Split.TRAIN.directory(),
           Split.HELD_OUT.directory());
 
+  private static final FileStatus[] NOTHING = {};
+
   private static final ObjectMapper JSON =
       JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
 
@@ -180,22 +182,22 @@ final class PreparedDirectory {
    */
   void begin(int partitions) {
     requireReplaceable(aside);
-    Path plan = new Path(records(), PLAN);
     try {
-      byte[] now =
+      byte[] plan =
           JSON.writeValueAsBytes(
               new Plan(ShardManifest.FORMAT_VERSION, VERSION, config, inputs, partitions));
-      if (!Arrays.equals(now, earlierPlan(plan))) {
-        fileSystem.delete(aside, true);
-        if (!fileSystem.mkdirs(records())) {
-          throw new IOException("no directory was made");
-        }
-        write(now, plan);
-      }
-      for (FileStatus entry : fileSystem.listStatus(aside)) {
-        if (!entry.getPath().getName().equals(RECORDS)) {
+      Path planFile = new Path(records(), PLAN);
+      Set<String> kept = Arrays.equals(plan, read(planFile)) ? Set.of(RECORDS) : Set.of();
+      for (FileStatus entry : fileSystem.exists(aside) ? fileSystem.listStatus(aside) : NOTHING) {
+        if (!kept.contains(entry.getPath().getName())) {
           fileSystem.delete(entry.getPath(), true);
         }
+      }
+      if (!fileSystem.mkdirs(records())) {
+        throw new IOException("no directory was made");
+      }
+      if (kept.isEmpty()) {
+        write(plan, planFile);
       }
       for (Split split : Split.values()) {
         fileSystem.mkdirs(splitDirectory(split));
@@ -206,8 +208,9 @@ final class PreparedDirectory {
     }
   }
 
-  private byte[] earlierPlan(Path plan) throws IOException {
-    try (InputStream in = fileSystem.open(plan)) {
+  /** The bytes of a file; none if it does not exist. */
+  private byte[] read(Path file) throws IOException {
+    try (InputStream in = fileSystem.open(file)) {
       return in.readAllBytes();
     } catch (FileNotFoundException e) {
       return new byte[0];
