@@ -9,7 +9,8 @@ import java.util.TreeMap;
 /**
  * What prepare has done. Records read are the documents kept and the rejected ones.
  *
- * @param recordsRead records met in the input: lines that are not blank, elements, rows, files of text
+ * @param recordsRead records met in the input: lines that are not blank, elements, rows, files of
+ *     text
  * @param rejected records that are not documents, by reason
  * @param documents documents kept
  * @param domains one entry for each split and domain

@@ -55,7 +55,8 @@ public final class PrepareJob implements Job {
         report.rejected().values().stream().mapToLong(Long::longValue).sum(),
         report.rejected().isEmpty() ? "" : report.rejected());
     if (!report.rejected().isEmpty()) {
-      out.printf("  each of the rejected: jobs/run sql --run %s \"SELECT * FROM rejected\"%n", output);
+      out.printf(
+          "  each of the rejected: jobs/run sql --run %s \"SELECT * FROM rejected\"%n", output);
     }
     Map<String, long[]> byDomain = new TreeMap<>();
     for (PrepareReport.DomainCounts counts : report.domains()) {
