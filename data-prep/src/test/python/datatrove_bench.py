@@ -1,6 +1,6 @@
 """Cleaning and deduplication by datatrove, on text that CleaningBenchmark reads as well.
 
-    python3 -m venv VENV && VENV/bin/pip install datatrove==0.10.1 orjson spacy nltk xxhash numpy regex tldextract fasteners
+    python3 -m venv VENV && VENV/bin/pip install datatrove==0.10.1 orjson spacy nltk tokenizers xxhash==3.5.0 numpy regex tldextract fasteners
     VENV/bin/python datatrove_bench.py make bench.jsonl 40     # seeded text, megabytes
     VENV/bin/python datatrove_bench.py run bench.jsonl DIRECTORY filters minhash
 

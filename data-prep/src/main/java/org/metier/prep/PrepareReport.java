@@ -10,7 +10,8 @@ import org.metier.prep.pack.Mixture;
 /**
  * What prepare has done. Records read are the documents kept and the rejected ones.
  *
- * @param recordsRead lines of the input that are not blank
+ * @param recordsRead records met in the input: lines that are not blank, elements, rows, files of
+ *     text
  * @param rejected records that are not documents, by reason
  * @param documents documents kept
  * @param domains one entry for each split and domain

@@ -58,6 +58,8 @@ final class PreparedDirectory {
           Split.VALIDATION.directory(),
           Split.HELD_OUT.directory());
 
+  private static final FileStatus[] NOTHING = {};
+
   private static final ObjectMapper JSON =
       JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
 
@@ -194,24 +196,27 @@ final class PreparedDirectory {
    */
   void begin(int partitions) {
     requireReplaceable(aside);
-    Path plan = new Path(records(), PLAN);
     try {
-      byte[] now =
+      byte[] plan =
           JSON.writeValueAsBytes(
               new Plan(ShardManifest.FORMAT_VERSION, VERSION, config, inputs, partitions));
-      if (!Arrays.equals(now, earlierPlan(plan))) {
-        fileSystem.delete(records(), true);
-        if (!fileSystem.mkdirs(records())) {
-          throw new IOException("no directory was made");
-        }
-        write(now, plan);
+      Path planFile = new Path(records(), PLAN);
+      boolean sameRecords = Arrays.equals(plan, read(planFile));
+      Set<String> kept = new HashSet<>(Set.of(NOTES));
+      config.splits().splits().forEach(split -> kept.add(split.directory()));
+      if (sameRecords) {
+        kept.add(RECORDS);
       }
-      Set<String> ofUse = new HashSet<>(Set.of(RECORDS, NOTES));
-      config.splits().splits().forEach(split -> ofUse.add(split.directory()));
-      for (FileStatus entry : fileSystem.listStatus(aside)) {
-        if (!ofUse.contains(entry.getPath().getName())) {
+      for (FileStatus entry : fileSystem.exists(aside) ? fileSystem.listStatus(aside) : NOTHING) {
+        if (!kept.contains(entry.getPath().getName())) {
           fileSystem.delete(entry.getPath(), true);
         }
+      }
+      if (!fileSystem.mkdirs(records())) {
+        throw new IOException("no directory was made");
+      }
+      if (!sameRecords) {
+        write(plan, planFile);
       }
       for (Split split : config.splits().splits()) {
         fileSystem.mkdirs(splitDirectory(split));
@@ -243,8 +248,9 @@ final class PreparedDirectory {
     return identity.toString();
   }
 
-  private byte[] earlierPlan(Path plan) throws IOException {
-    try (InputStream in = fileSystem.open(plan)) {
+  /** The bytes of a file; none if it does not exist. */
+  private byte[] read(Path file) throws IOException {
+    try (InputStream in = fileSystem.open(file)) {
       return in.readAllBytes();
     } catch (FileNotFoundException e) {
       return new byte[0];

@@ -1,8 +1,10 @@
 package org.metier.prep;
 
+import java.util.TreeSet;
 import java.util.stream.Collectors;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
+import org.metier.prep.clean.CleaningConfig.DomainSteps;
 import org.metier.prep.document.RejectReason;
 import org.metier.prep.document.Rejected;
 import org.metier.prep.read.InputFiles;
@@ -70,6 +72,22 @@ final class ReadCheck {
               "%s has %d different values, more than %d domains; prepare.reading.domains can merge"
                   + " them, and prepare.reading.unknownDomains = rest the others",
               RecordFields.domainSource(config), domains, MAX_DOMAINS));
+    }
+    requireCleanedDomains(counts);
+  }
+
+  /** A misspelt domain would be cleaned as all others are, and nobody would notice. */
+  private void requireCleanedDomains(ReadCounts counts) {
+    TreeSet<String> met = new TreeSet<>(counts.byDomain().keySet());
+    met.addAll(counts.rejectedByDomain().keySet());
+    for (DomainSteps domain : config.cleaning().domains()) {
+      if (!met.contains(domain.domain())) {
+        throw new BadDataException(
+            "prepare.cleaning.domains names "
+                + domain.domain()
+                + ", which no record has; there are "
+                + String.join(", ", met));
+      }
     }
   }
 

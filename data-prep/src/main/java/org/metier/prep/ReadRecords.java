@@ -24,7 +24,7 @@ final class ReadRecords {
 
   /** The records that did not, because of what a step found. */
   JavaRDD<Rejected> rejected(Step step) {
-    return blocks.flatMap(OutcomeBlocks::rejected).filter(record -> record.reason().step() == step);
+    return blocks.flatMap(OutcomeBlocks::rejected).filter(r -> r.reason().step() == step);
   }
 
   /** How many there are of both. */

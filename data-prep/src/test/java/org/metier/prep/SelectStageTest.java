@@ -1,6 +1,7 @@
 package org.metier.prep;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
@@ -143,6 +144,21 @@ class SelectStageTest {
     assertThat(report.rejected().get("contaminated")).isBetween(2L, 12L);
     assertThat(report.domains().stream().map(PrepareReport.DomainCounts::split))
         .contains(Split.TRAIN.directory(), Split.HELD_OUT.directory());
+  }
+
+  @Test
+  void aDomainThatIsCleanedAndNotThereIsNamed() {
+    CleaningConfig misspelt =
+        CleaningFixture.config(
+            List.of(),
+            List.of(new DomainSteps("musik", List.of())),
+            new LanguageConfig(List.of(), 0));
+    PrepareConfig config =
+        new PrepareFixture(directory.resolve("out"), input).cleaning(misspelt).config();
+    assertThatThrownBy(() -> run(config, 2))
+        .isInstanceOf(BadDataException.class)
+        .hasMessage(
+            "prepare.cleaning.domains names musik, which no record has; there are law, music");
   }
 
   private List<Row> table(String output, String name) {

@@ -73,6 +73,10 @@ public final class PrepareJob implements Job {
         report.documents(),
         report.rejected().values().stream().mapToLong(Long::longValue).sum(),
         report.rejected().isEmpty() ? "" : report.rejected());
+    if (!report.rejected().isEmpty()) {
+      out.printf(
+          "  each of the rejected: jobs/run sql --run %s \"SELECT * FROM rejected\"%n", output);
+    }
     Map<String, long[]> byDomain = new TreeMap<>();
     for (PrepareReport.DomainCounts counts : report.domains()) {
       long[] sums = byDomain.computeIfAbsent(counts.domain(), domain -> new long[5]);

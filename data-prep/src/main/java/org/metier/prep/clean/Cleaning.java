@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import org.metier.prep.clean.CleaningConfig.DomainSteps;
 import org.metier.prep.clean.CleaningConfig.Step;
+import org.metier.prep.document.RejectReason;
 import org.metier.prep.filter.LanguageFilter;
 import org.metier.prep.filter.LengthFilter;
 
@@ -52,6 +53,9 @@ public final class Cleaning implements Serializable {
 
   /** What the steps of a domain make of a text. */
   public Cleaned apply(String text, String domain) {
+    if (text.isBlank()) {
+      return new Cleaned.Rejected(RejectReason.EMPTY_TEXT);
+    }
     String current = text;
     for (CleaningStep step : stepsOf.getOrDefault(domain, steps)) {
       Cleaned cleaned = step.apply(current);

@@ -2,6 +2,7 @@ package org.metier.prep.dedup;
 
 import java.io.Serializable;
 import java.util.Arrays;
+import org.metier.prep.BadDataException;
 import org.metier.prep.document.Document;
 import org.metier.prep.document.Outcome;
 import org.metier.prep.document.RejectReason;
@@ -41,18 +42,18 @@ public final class Selection implements Serializable {
   /**
    * The place of a document in the input as one number, ordered as the input is.
    *
-   * @throws IllegalArgumentException if the input has more than 8 million files or one of more than
-   *     a tebibyte
+   * @throws BadDataException if the input has more than 8 million files or one of more than a
+   *     tebibyte
    */
   public static long key(Document document) {
     long offset = document.offset();
     if (offset >>> OFFSET_BITS != 0 || document.file() >= 1 << 63 - OFFSET_BITS) {
-      throw new IllegalArgumentException(
-          "a record at byte "
+      throw new BadDataException(
+          "prepare.deduplication: a record at "
               + offset
-              + " of file "
+              + " of file number "
               + document.file()
-              + " is beyond what deduplication can number");
+              + " is beyond what can be numbered (8 million files of a tebibyte)");
     }
     return (long) document.file() << OFFSET_BITS | offset;
   }

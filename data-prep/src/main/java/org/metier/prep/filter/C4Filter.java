@@ -65,7 +65,11 @@ public record C4Filter(
     }
     StringBuilder kept = new StringBuilder(text.length());
     int sentences = 0;
-    for (String whole : text.split("\n")) {
+    for (int start = 0; start < text.length(); ) {
+      int end = text.indexOf('\n', start);
+      end = end < 0 ? text.length() : end;
+      String whole = text.substring(start, end);
+      start = end + 1;
       String line = whole.indexOf('[') >= 0 ? CITATION.matcher(whole).replaceAll("") : whole;
       line = line.strip();
       if (isKept(line)) {

@@ -10,8 +10,9 @@ import org.metier.prep.text.Hashing;
  * published thresholds are the defaults of {@code prepare.cleaning.gopherRepetition}. What comes a
  * second time, or more often, is a duplicate; its first occurrence is not, nor are overlapping
  * n-grams counted twice: that is datatrove's reading of the paper, with which FineWeb was made
- * (Penedo et al. 2024). Characters are UTF-16 units, and shares of characters are shares of the
- * whole text. Texts are compared by 64-bit hashes.
+ * (Penedo et al. 2024). Of a text of more than a million words or lines the first million count.
+ * Characters are UTF-16 units, and shares of characters are shares of the whole text. Texts are
+ * compared by 64-bit hashes.
  *
  * @param maxDuplicateLines share of lines (0.30)
  * @param maxDuplicateParagraphs share of paragraphs, which empty lines divide (0.30)
@@ -30,6 +31,9 @@ public record GopherRepetitionFilter(
     List<Double> maxTopNgramCharacters,
     List<Double> maxDuplicateNgramCharacters)
     implements DocumentFilter {
+  /** Of a longer text only so many lines, paragraphs and words are looked at: 32 MB of tables. */
+  private static final int MAX_PIECES = 1 << 20;
+
   private static final int FIRST_TOP = 2;
   private static final int FIRST_DUPLICATE = 5;
 
@@ -54,14 +58,14 @@ public record GopherRepetitionFilter(
     if (paragraphs.duplicates > maxDuplicateParagraphs * paragraphs.pieces) {
       return Optional.of(RejectReason.GOPHER_DUPLICATE_PARAGRAPHS);
     }
-    if (paragraphs.duplicateCharacters > maxDuplicateParagraphCharacters * text.length()) {
+    if (paragraphs.duplicateCharacters > maxDuplicateParagraphCharacters * paragraphs.characters) {
       return Optional.of(RejectReason.GOPHER_DUPLICATE_PARAGRAPH_CHARACTERS);
     }
     Pieces lines = new Pieces(text, 1);
     if (lines.duplicates > maxDuplicateLines * lines.pieces) {
       return Optional.of(RejectReason.GOPHER_DUPLICATE_LINES);
     }
-    if (lines.duplicateCharacters > maxDuplicateLineCharacters * text.length()) {
+    if (lines.duplicateCharacters > maxDuplicateLineCharacters * lines.characters) {
       return Optional.of(RejectReason.GOPHER_DUPLICATE_LINE_CHARACTERS);
     }
     return rejectNgrams(text);
@@ -72,15 +76,16 @@ public record GopherRepetitionFilter(
     private int pieces;
     private int duplicates;
     private long duplicateCharacters;
+    private int characters; // looked at
 
     /**
      * @param lineFeeds how many in a row divide two pieces: 1 for lines, 2 for paragraphs
      */
     Pieces(String text, int lineFeeds) {
-      HashCounts seen = new HashCounts(count(text) + 1);
+      HashCounts seen = new HashCounts(64);
       int length = text.length();
       int start = 0;
-      while (start < length) {
+      while (start < length && pieces < MAX_PIECES) {
         int end = text.indexOf('\n', start);
         int next = afterLineFeeds(text, end);
         while (end >= 0 && next - end < lineFeeds) {
@@ -97,14 +102,7 @@ public record GopherRepetitionFilter(
         }
         start = Math.max(next, end);
       }
-    }
-
-    private static int count(String text) {
-      int lineFeeds = 0;
-      for (int i = text.indexOf('\n'); i >= 0; i = text.indexOf('\n', i + 1)) {
-        lineFeeds++;
-      }
-      return lineFeeds;
+      characters = start;
     }
 
     private static int afterLineFeeds(String text, int from) {
@@ -118,7 +116,8 @@ public record GopherRepetitionFilter(
 
   private Optional<RejectReason> rejectNgrams(String text) {
     Words words = new Words(text);
-    int size = words.size();
+    int size = Math.min(MAX_PIECES, words.size());
+    int characters = size < words.size() ? words.start(size) : text.length();
     long[] hashes = new long[size];
     int[] lengths = new int[size + 1]; // characters of all words before
     for (int word = 0; word < size; word++) {
@@ -135,12 +134,12 @@ public record GopherRepetitionFilter(
       int top = n - FIRST_TOP;
       int duplicate = n - FIRST_DUPLICATE;
       if (top < maxTopNgramCharacters.size()
-          && top(ngrams, lengths, n, counts) > maxTopNgramCharacters.get(top) * text.length()) {
+          && top(ngrams, lengths, n, counts) > maxTopNgramCharacters.get(top) * characters) {
         return Optional.of(RejectReason.GOPHER_TOP_NGRAM);
       }
       if (duplicate >= 0
           && duplicates(ngrams, lengths, n, counts)
-              > maxDuplicateNgramCharacters.get(duplicate) * text.length()) {
+              > maxDuplicateNgramCharacters.get(duplicate) * characters) {
         return Optional.of(RejectReason.GOPHER_DUPLICATE_NGRAMS);
       }
       counts.clear();

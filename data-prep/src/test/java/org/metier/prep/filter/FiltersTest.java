@@ -114,6 +114,18 @@ class FiltersTest {
   }
 
   @Test
+  void longTextsTakeLittleMemory() {
+    String line = "a line of words that are all the same\n";
+    rejects(REPETITION, RejectReason.GOPHER_DUPLICATE_PARAGRAPHS, "\n\nab".repeat(3_000_000));
+    rejects(REPETITION, RejectReason.GOPHER_DUPLICATE_LINES, line.repeat(200_000));
+    StringBuilder numbers = new StringBuilder();
+    for (int i = 0; i < 1_500_000; i++) {
+      numbers.append(i).append('\n');
+    }
+    keeps(REPETITION, numbers.toString()); // 1.5 million lines and words, each of its own
+  }
+
+  @Test
   void c4KeepsLinesThatAreSentences() {
     String good = "This is a line of text.\nIs this one, as well? Yes, it is!\n";
     String bad =
@@ -161,6 +173,12 @@ class FiltersTest {
     keeps(others, german.repeat(100));
     keeps(others, japanese);
     rejects(others, RejectReason.LANGUAGE, english);
+    for (String nothing : List.of("", " \n ", "!?", "12 34", "😀")) {
+      rejects(
+          new LanguageFilter(new LanguageConfig(List.of("eng"), 0.5)),
+          RejectReason.LANGUAGE,
+          nothing);
+    }
     LanguageFilter certain = new LanguageFilter(new LanguageConfig(List.of("eng"), 1));
     rejects(certain, RejectReason.LANGUAGE, english);
   }

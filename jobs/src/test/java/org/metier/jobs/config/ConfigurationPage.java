@@ -3,6 +3,7 @@ package org.metier.jobs.config;
 import com.typesafe.config.ConfigObject;
 import com.typesafe.config.ConfigRenderOptions;
 import com.typesafe.config.ConfigValue;
+import java.lang.invoke.MethodType;
 import java.lang.reflect.ParameterizedType;
 import java.lang.reflect.RecordComponent;
 import java.lang.reflect.Type;
@@ -82,7 +83,8 @@ public final class ConfigurationPage {
                       .collect(Collectors.joining(", ", "{ ", " }"))
                   : takes(element));
     }
-    Class<?> plain = (Class<?>) type;
+    // a list has Double where a component has double
+    Class<?> plain = MethodType.methodType((Class<?>) type).unwrap().returnType();
     if (plain.isEnum()) {
       return Stream.of(plain.getEnumConstants())
           .map(c -> ((Enum<?>) c).name().toLowerCase(Locale.ROOT).replace('_', '-'))

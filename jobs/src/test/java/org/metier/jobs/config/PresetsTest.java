@@ -12,6 +12,11 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.metier.prep.PrepareConfig;
+import org.metier.prep.clean.CleaningConfig;
+import org.metier.prep.clean.CleaningConfig.Step;
+import org.metier.prep.dedup.DeduplicationConfig;
+import org.metier.prep.read.ReadingConfig;
 import org.metier.train.TrainConfig.Window;
 
 /** Every preset in conf/ binds, alone and over the quickstart's values. */
@@ -53,6 +58,22 @@ class PresetsTest {
       Settings settings = load(CONF.resolve("balance/" + name + ".conf"));
       assertThat(settings.train().balance().window()).isEqualTo(window);
     }
+  }
+
+  @Test
+  void codeAndFileHaveTheSameDefaults() {
+    PrepareConfig prepare = ConfigLayers.load(Optional.empty(), List.of()).settings().prepare();
+    assertThat(prepare.cleaning()).isEqualTo(CleaningConfig.defaults());
+    assertThat(prepare.deduplication()).isEqualTo(DeduplicationConfig.defaults());
+    assertThat(prepare.reading()).isEqualTo(ReadingConfig.defaults());
+  }
+
+  @Test
+  void webTextIsCleanedAndDeduplicated() {
+    PrepareConfig prepare = load(CONF.resolve("corpus/web.conf")).prepare();
+    assertThat(prepare.cleaning().steps()).contains(Step.LANGUAGE, Step.GOPHER_QUALITY, Step.C4);
+    assertThat(prepare.deduplication().method()).isEqualTo(DeduplicationConfig.Method.NEAR);
+    assertThat(prepare.deduplication().decontamination().ngram()).isEqualTo(13);
   }
 
   private static Settings load(Path preset) {
