@@ -18,7 +18,7 @@ import java.util.TreeMap;
 import org.metier.jobs.console.Terminal;
 
 /** The commands with a tiny model on made-up text, in one directory, and what they said. */
-final class SmallRun {
+public final class SmallRun {
   /** A vocabulary, a sequence and a model that cost a second or two. */
   static final List<String> TINY =
       List.of(
@@ -157,17 +157,18 @@ final class SmallRun {
   static void writeCorpus(Path directory, int documentsOfDomain) throws IOException {
     Files.createDirectories(directory);
     for (String domain : List.of("low", "high")) {
-      Files.writeString(directory.resolve(domain + ".jsonl"), madeUp(domain, documentsOfDomain));
+      Files.writeString(
+          directory.resolve(domain + ".jsonl"), madeUp(domain, documentsOfDomain, 40));
     }
   }
 
-  /** The same lines at every call. */
-  private static String madeUp(String domain, int documents) {
+  /** JSONL with the fields text and domain; the same lines at every call. */
+  public static String madeUp(String domain, int documents, int words) {
     Random random = new Random(domain.hashCode());
     StringBuilder lines = new StringBuilder();
     for (int document = 0; document < documents; document++) {
       lines.append("{\"domain\":\"").append(domain).append("\",\"text\":\"");
-      for (int i = 0; i < 40; i++) {
+      for (int i = 0; i < words; i++) {
         int word = (int) (60 * random.nextDouble() * random.nextDouble());
         lines.append(domain.charAt(0)).append(Integer.toString(word * word + 7, 36)).append(' ');
       }

@@ -1,6 +1,6 @@
 package org.metier.jobs.cluster;
 
-import java.util.Random;
+import org.metier.jobs.SmallRun;
 
 /** Made-up text: two domains with words of their own, the same at every call. */
 final class Corpus {
@@ -10,19 +10,8 @@ final class Corpus {
 
   /** JSONL with the fields text and domain. */
   static String jsonLines() {
-    StringBuilder lines = new StringBuilder();
-    for (String domain : new String[] {"low", "high"}) {
-      Random random = new Random(domain.hashCode());
-      for (int document = 0; document < DOCUMENTS_OF_DOMAIN; document++) {
-        lines.append("{\"domain\":\"").append(domain).append("\",\"text\":\"");
-        for (int i = 0; i < 80; i++) {
-          int word = (int) (60 * random.nextDouble() * random.nextDouble());
-          lines.append(domain.charAt(0)).append(Integer.toString(word * word + 7, 36)).append(' ');
-        }
-        lines.append("\"}\n");
-      }
-    }
-    return lines.toString();
+    return SmallRun.madeUp("low", DOCUMENTS_OF_DOMAIN, 80)
+        + SmallRun.madeUp("high", DOCUMENTS_OF_DOMAIN, 80);
   }
 
   /** A tiny model and rounds of which each reads several shards. */
