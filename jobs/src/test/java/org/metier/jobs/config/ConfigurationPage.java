@@ -75,7 +75,7 @@ public final class ConfigurationPage {
       return generic.getRawType() == Map.class
           ? (generic.getActualTypeArguments()[1] == Double.class
               ? "numbers by name"
-              : "Spark properties")
+              : "texts by name")
           : "list: "
               + (element instanceof Class<?> c && c.isRecord()
                   ? Stream.of(c.getRecordComponents())
