@@ -8,6 +8,7 @@ import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.Serializable;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
 import org.metier.prep.BadDataException;
@@ -91,8 +92,12 @@ public interface Tokenizer extends Serializable {
       throw new BadDataException(file + " cannot be read: " + e.getMessage(), e);
     }
     boolean usual = separator.isEmpty() || separator.equals(SEPARATOR_TEXT);
-    return usual && BytePairFile.isOurs(root)
-        ? BytePairTokenizer.of(BytePairFile.merges(root, file))
-        : HuggingFaceFile.tokenizer(json, root, separator, file);
+    if (usual && BytePairFile.isOurs(root)) {
+      Tokenizer ours = BytePairTokenizer.of(BytePairFile.merges(root, file));
+      if (Arrays.equals(ours.toJson(), json)) {
+        return ours; // otherwise it has been changed since, and has another identity
+      }
+    }
+    return HuggingFaceFile.tokenizer(json, root, separator, file);
   }
 }
