@@ -68,7 +68,8 @@ class WatchTest {
     assertThat(value(page, "metier_validationLoss_low")).isBetween(1.0, 7.0);
 
     RunStatus.Look look = status("watched").look(System.currentTimeMillis());
-    while (!look.lines().contains("validation ")) { // comes with the next heartbeat
+    // come with the next heartbeat
+    while (!look.lines().contains("validation ") || !look.lines().contains(", application ")) {
       assertThat(training.isDone()).as(look.lines()).isFalse();
       TimeUnit.MILLISECONDS.sleep(50);
       look = status("watched").look(System.currentTimeMillis());
