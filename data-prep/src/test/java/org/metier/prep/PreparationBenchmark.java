@@ -6,20 +6,28 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
 import org.apache.hadoop.conf.Configuration;
+import org.metier.prep.dedup.DeduplicationConfig.Keep;
+import org.metier.prep.dedup.DeduplicationConfig.Method;
+import org.metier.prep.dedup.DeduplicationConfig.Within;
+import org.metier.prep.dedup.DeduplicationFixture;
 import org.metier.prep.document.Split;
 import org.metier.prep.shard.ShardManifest;
 import org.metier.prep.shard.ShardReader;
 
 /**
- * Times the whole path on a corpus of JSONL: {@code PreparationBenchmark INPUT OUTPUT}, where
- * OUTPUT does not exist yet.
+ * Times the whole path on a corpus of JSONL: {@code PreparationBenchmark INPUT OUTPUT [near]},
+ * where OUTPUT does not exist yet, and near takes near-duplicates out.
  */
 public final class PreparationBenchmark {
   private PreparationBenchmark() {}
 
   public static void main(String[] args) {
+    boolean near = args.length > 2 && args[2].equals("near");
     PrepareConfig config =
         new PrepareFixture(Path.of(args[1]), Path.of(args[0]))
+            .deduplication(
+                DeduplicationFixture.of(
+                    near ? Method.NEAR : Method.NONE, Keep.LONGEST, Within.CORPUS, 0))
             .minCharacters(16)
             .vocabSize(4096)
             .sequenceLength(256)

@@ -3,13 +3,11 @@ package org.metier.prep.report;
 import java.io.IOException;
 import java.util.Iterator;
 import org.apache.hadoop.conf.Configuration;
-import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 import org.apache.parquet.column.ParquetProperties;
 import org.apache.parquet.hadoop.ParquetWriter;
 import org.apache.parquet.hadoop.api.WriteSupport;
 import org.apache.parquet.hadoop.metadata.CompressionCodecName;
-import org.apache.parquet.hadoop.util.HadoopOutputFile;
 import org.apache.parquet.io.OutputFile;
 import org.apache.parquet.io.api.Binary;
 import org.apache.parquet.io.api.RecordConsumer;
@@ -20,10 +18,12 @@ import org.apache.parquet.schema.Types;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
+import org.metier.prep.parquet.StableParquetFile;
 
 /**
  * Writes a small flat table as one Parquet file whose bytes are a function of its rows alone, which
- * Spark's own writer, with its random names, does not promise.
+ * Spark's own writer, with its random names, does not promise. The file is held in memory until it
+ * is complete.
  */
 public final class ParquetTable {
   private final StructType schema;
@@ -48,10 +48,7 @@ public final class ParquetTable {
    */
   public void write(Path file, long attempt, Iterator<Object[]> rows, Configuration hadoop)
       throws IOException {
-    FileSystem fileSystem = file.getFileSystem(hadoop);
-    Path temporary = new Path(file.getParent(), "_" + file.getName() + "." + attempt);
-    fileSystem.delete(temporary, false);
-    OutputFile output = HadoopOutputFile.fromPath(temporary, hadoop);
+    StableParquetFile output = new StableParquetFile(file, attempt, hadoop);
     try (ParquetWriter<Object[]> writer =
         new Builder(output, schema)
             .withConf(hadoop)
@@ -61,10 +58,9 @@ public final class ParquetTable {
       while (rows.hasNext()) {
         writer.write(rows.next());
       }
-    }
-    fileSystem.delete(file, false); // an earlier attempt's, with the same bytes
-    if (!fileSystem.rename(temporary, file)) {
-      throw new IOException(temporary + " could not be renamed to " + file.getName());
+      output.commit(writer);
+    } finally {
+      output.discard();
     }
   }
 

@@ -1,29 +1,17 @@
 package org.metier.prep.shard;
 
-import java.io.ByteArrayInputStream;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.OutputStream;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.util.Collections;
 import java.util.Map;
 import org.apache.hadoop.conf.Configuration;
-import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 import org.apache.parquet.column.ParquetProperties;
-import org.apache.parquet.format.ColumnChunk;
-import org.apache.parquet.format.FileMetaData;
-import org.apache.parquet.format.RowGroup;
-import org.apache.parquet.format.Util;
 import org.apache.parquet.hadoop.ParquetWriter;
 import org.apache.parquet.hadoop.api.WriteSupport;
 import org.apache.parquet.hadoop.metadata.CompressionCodecName;
-import org.apache.parquet.io.DelegatingPositionOutputStream;
 import org.apache.parquet.io.OutputFile;
-import org.apache.parquet.io.PositionOutputStream;
 import org.apache.parquet.io.api.RecordConsumer;
 import org.metier.prep.document.Sha256;
+import org.metier.prep.parquet.StableParquetFile;
 
 /**
  * Writes one shard under a temporary name and gives it its own at the end. The bytes are a function
@@ -31,12 +19,9 @@ import org.metier.prep.document.Sha256;
  */
 public final class ShardWriter implements AutoCloseable {
   private static final long ROW_GROUP_BYTES = 64L << 20;
-  private static final byte[] MAGIC = {'P', 'A', 'R', '1'};
 
-  private final FileSystem fileSystem;
-  private final Path temporary;
-  private final Path file;
-  private final BufferedFile output;
+  private final String name;
+  private final StableParquetFile file;
   private final ParquetWriter<Row> writer;
   private long sequences;
   private boolean complete;
@@ -48,12 +33,10 @@ public final class ShardWriter implements AutoCloseable {
    */
   public ShardWriter(Path directory, String name, long attempt, Configuration hadoop)
       throws IOException {
-    this.fileSystem = directory.getFileSystem(hadoop);
-    this.file = new Path(directory, name);
-    this.temporary = new Path(directory, "_" + name + "." + attempt);
-    this.output = new BufferedFile();
+    this.name = name;
+    this.file = new StableParquetFile(new Path(directory, name), attempt, hadoop);
     this.writer =
-        new Builder(output)
+        new Builder(file)
             .withConf(hadoop)
             .withCompressionCodec(CompressionCodecName.ZSTD) // Parquet brings it along
             .withWriterVersion(ParquetProperties.WriterVersion.PARQUET_1_0)
@@ -76,17 +59,9 @@ public final class ShardWriter implements AutoCloseable {
 
   /** Completes the file and gives it its name. */
   public ShardManifest.Shard commit() throws IOException {
-    writer.close();
+    byte[] bytes = file.commit(writer);
     complete = true;
-    byte[] bytes = output.buffer.sorted();
-    try (OutputStream out = fileSystem.create(temporary, true)) {
-      out.write(bytes);
-    }
-    fileSystem.delete(file, false); // an earlier attempt's, with the same bytes
-    if (!fileSystem.rename(temporary, file)) {
-      throw new IOException(temporary + " could not be renamed to " + file.getName());
-    }
-    return new ShardManifest.Shard(file.getName(), sequences, bytes.length, Sha256.of(bytes));
+    return new ShardManifest.Shard(name, sequences, bytes.length, Sha256.of(bytes));
   }
 
   /** Drops the temporary file if the shard was not committed. */
@@ -95,9 +70,7 @@ public final class ShardWriter implements AutoCloseable {
     if (!complete) {
       writer.close();
     }
-    if (fileSystem.exists(temporary)) {
-      fileSystem.delete(temporary, false);
-    }
+    file.discard();
   }
 
   private static final class Builder extends ParquetWriter.Builder<Row, Builder> {
@@ -185,67 +158,6 @@ public final class ShardWriter implements AutoCloseable {
       }
       consumer.endGroup();
       consumer.endField(name, field);
-    }
-  }
-
-  /** The file in memory: a reader holds it there as a whole, too. */
-  private static final class BufferedFile implements OutputFile {
-    private final Buffer buffer = new Buffer();
-
-    @Override
-    public PositionOutputStream create(long blockSizeHint) {
-      return new DelegatingPositionOutputStream(buffer) {
-        @Override
-        public long getPos() {
-          return buffer.size();
-        }
-      };
-    }
-
-    @Override
-    public PositionOutputStream createOrOverwrite(long blockSizeHint) {
-      return create(blockSizeHint);
-    }
-
-    @Override
-    public boolean supportsBlockSize() {
-      return false;
-    }
-
-    @Override
-    public long defaultBlockSize() {
-      return 0;
-    }
-  }
-
-  /** Gives its bytes without a copy. */
-  private static final class Buffer extends ByteArrayOutputStream {
-    /**
-     * The finished file. Parquet lists the encodings of a column in the order of a hash set of enum
-     * constants, which differs from one Java process to the next: the footer is written again with
-     * the lists sorted.
-     */
-    byte[] sorted() throws IOException {
-      int lengthAt = count - Integer.BYTES - MAGIC.length;
-      int footerLength =
-          ByteBuffer.wrap(buf, lengthAt, Integer.BYTES).order(ByteOrder.LITTLE_ENDIAN).getInt();
-      int footerAt = lengthAt - footerLength;
-      FileMetaData footer =
-          Util.readFileMetaData(new ByteArrayInputStream(buf, footerAt, footerLength));
-      for (RowGroup group : footer.getRow_groups()) {
-        for (ColumnChunk column : group.getColumns()) {
-          Collections.sort(column.getMeta_data().getEncodings());
-          if (column.getMeta_data().isSetEncoding_stats()) {
-            Collections.sort(column.getMeta_data().getEncoding_stats());
-          }
-        }
-      }
-      count = footerAt;
-      Util.writeFileMetaData(footer, this);
-      ByteBuffer length = ByteBuffer.allocate(Integer.BYTES).order(ByteOrder.LITTLE_ENDIAN);
-      writeBytes(length.putInt(count - footerAt).array());
-      writeBytes(MAGIC);
-      return toByteArray();
     }
   }
 }
