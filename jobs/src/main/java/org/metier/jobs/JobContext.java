@@ -3,9 +3,9 @@ package org.metier.jobs;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.io.UncheckedIOException;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CopyOnWriteArrayList;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.SparkConf;
 import org.apache.spark.deploy.SparkHadoopUtil;
@@ -28,7 +28,7 @@ final class JobContext implements AutoCloseable {
   private final boolean fresh;
   private final Terminal terminal;
   private final StatusLine status;
-  private final List<RunLease> leases = new ArrayList<>();
+  private final List<RunLease> leases = new CopyOnWriteArrayList<>();
   private final Runnable onRound;
   private RunDirectory.Fence fence = RunDirectory.Fence.NONE;
   private volatile SparkSession spark;
@@ -95,6 +95,15 @@ final class JobContext implements AutoCloseable {
     if (onRun) {
       fence = lease;
     }
+  }
+
+  /**
+   * Gives back every lease but the run's: what was prepared is complete, is never written again,
+   * and another launch may want to read it at the same time.
+   */
+  void keepOnlyTheRun() {
+    leases.stream().filter(lease -> lease != fence).forEach(RunLease::close);
+    leases.removeIf(lease -> lease != fence);
   }
 
   /** Returns if this process may write; throws what ends it if another has taken over. */

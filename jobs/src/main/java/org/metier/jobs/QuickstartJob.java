@@ -50,6 +50,7 @@ public final class QuickstartJob implements Job {
   static void prepare(JobContext context) {
     fetch(context, context.settings());
     new PrepareJob().run(context);
+    context.keepOnlyTheRun();
   }
 
   private static void fetch(JobContext context, Settings settings) {

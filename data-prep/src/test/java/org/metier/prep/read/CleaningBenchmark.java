@@ -34,9 +34,10 @@ import org.metier.prep.document.Document;
 import org.metier.prep.document.Outcome;
 
 /**
- * Cleaning and deduplication of a JSONL file by one thread: {@code CleaningBenchmark FILE [mllib]}.
- * The same file goes through datatrove with {@code src/test/python/datatrove_bench.py}, which makes
- * it, too. Figures are megabytes of text per second of CPU time of the process, compiler and
+ * Cleaning and deduplication of a JSONL file by one thread: {@code CleaningBenchmark FILE filters |
+ * minhash | mllib ...}. The same file goes through datatrove with {@code
+ * src/test/python/datatrove_bench.py}, which makes it, too; jobs/bench/beside-datatrove runs both
+ * in turn. Figures are megabytes of text per second of CPU time of the process, compiler and
  * garbage collector included; of several passes the last counts.
  */
 public final class CleaningBenchmark {
@@ -60,23 +61,32 @@ public final class CleaningBenchmark {
             .config("spark.sql.shuffle.partitions", "4")
             .getOrCreate();
     session.sparkContext().setLogLevel("ERROR");
+    List<String> parts = List.of(args).subList(1, args.length);
     for (int pass = 0; pass < PASSES; pass++) {
       benchmark.clean("read");
-      benchmark.clean("read, language", Step.LANGUAGE);
-      benchmark.clean(
-          "read, Unicode, spaces, PII",
-          Step.UNICODE,
-          Step.WHITESPACE,
-          Step.MASK_EMAIL,
-          Step.MASK_IP,
-          Step.MASK_PHONE);
-      benchmark.clean("read and filters", Step.GOPHER_REPETITION, Step.GOPHER_QUALITY, Step.C4);
-      benchmark.deduplicate(session);
-      if (args.length > 1) {
+      if (parts.contains("filters")) {
+        benchmark.filters();
+      }
+      if (parts.contains("minhash")) {
+        benchmark.deduplicate(session);
+      }
+      if (parts.contains("mllib")) {
         benchmark.mllib(session);
       }
     }
     session.stop();
+  }
+
+  private void filters() {
+    clean("read, language", Step.LANGUAGE);
+    clean(
+        "read, Unicode, spaces, PII",
+        Step.UNICODE,
+        Step.WHITESPACE,
+        Step.MASK_EMAIL,
+        Step.MASK_IP,
+        Step.MASK_PHONE);
+    clean("read and filters", Step.GOPHER_REPETITION, Step.GOPHER_QUALITY, Step.C4);
   }
 
   private List<Document> documents(Step... steps) {
