@@ -24,6 +24,9 @@ public record LatencyLoss(double coefficient, List<Double> latencies, double dev
 
   private static final double ROOT_TWO_PI = 2.506628274631000502;
 
+  /** Deviations from which on Φ is 0 or 1 within 1e-16, and its slope below 1e-15. */
+  private static final double CERTAIN = 8.3;
+
   public LatencyLoss {
     latencies = List.copyOf(latencies);
   }
@@ -74,57 +77,65 @@ public record LatencyLoss(double coefficient, List<Double> latencies, double dev
     int[] next = new int[count];
     double[] density = new double[count * experts];
     double[] load = new double[experts];
+    int[] order = new int[tokens.topK() + 1];
     for (int t = 0; t < count; t++) {
-      last[t] = lastChosen(tokens, t);
-      next[t] = after(tokens, t, last[t]);
+      largest(tokens, t, order);
+      last[t] = order[order.length - 2];
+      next[t] = order[order.length - 1];
+      double edge = tokens.logit(t, last[t]);
+      double beyond = tokens.logit(t, next[t]);
       for (int e = 0; e < experts; e++) {
-        int threshold = threshold(tokens, t, e, last[t], next[t]);
-        double margin = (tokens.logit(t, e) - tokens.logit(t, threshold)) / deviation;
+        double z = tokens.logit(t, e);
+        boolean chosen = isChosen(z, e, edge, last[t]);
+        double margin = (z - (chosen ? beyond : edge)) / deviation;
+        if (Math.abs(margin) > CERTAIN) {
+          load[e] += margin > 0 ? 1.0 / count : 0;
+          continue;
+        }
         double bell = Math.exp(-0.5 * margin * margin);
-        density[t * experts + e] = bell / ROOT_TWO_PI;
+        density[t * experts + e] = chosen ? -bell : bell; // the sign keeps what e was held against
         load[e] += probability(margin, bell) / count;
       }
     }
     Signal signal = variation(load);
+    double scale = 1 / (ROOT_TWO_PI * deviation * count);
     for (int t = 0; t < count; t++) {
+      double ofLast = 0;
+      double ofNext = 0;
       for (int e = 0; e < experts; e++) {
-        double slope = density[t * experts + e] / (deviation * count);
-        tokens.addLogitGradient(t, e, signal.gradient()[e] * slope);
-        tokens.addLogitGradient(
-            t, threshold(tokens, t, e, last[t], next[t]), -signal.gradient()[e] * slope);
+        double bell = density[t * experts + e];
+        double slope = signal.gradient()[e] * Math.abs(bell) * scale;
+        tokens.addLogitGradient(t, e, slope);
+        if (bell < 0) {
+          ofNext += slope;
+        } else {
+          ofLast += slope;
+        }
       }
+      tokens.addLogitGradient(t, last[t], -ofLast);
+      tokens.addLogitGradient(t, next[t], -ofNext);
     }
     return signal.loss();
   }
 
-  /** The expert with the k-th largest logit among all but e. */
-  private static int threshold(RouterTokens tokens, int t, int e, int last, int next) {
-    double z = tokens.logit(t, e);
-    double edge = tokens.logit(t, last);
-    return z > edge || (z == edge && e <= last) ? next : last;
+  /** Whether e is among the k of the largest logits, where {@code last} comes last. */
+  private static boolean isChosen(double z, int e, double edge, int last) {
+    return z > edge || (z == edge && e <= last);
   }
 
-  /** The expert with the k-th largest logit; ties go to the lower number. */
-  private static int lastChosen(RouterTokens tokens, int t) {
-    int last = -1;
-    for (int j = 0; j < tokens.topK(); j++) {
-      last = after(tokens, t, last);
-    }
-    return last;
-  }
-
-  /** The expert that comes after {@code last} in the order of logits; -1 is before the first. */
-  private static int after(RouterTokens tokens, int t, int last) {
-    int best = -1;
+  /** The experts with the largest logits in their order; ties go to the lower number. */
+  private static void largest(RouterTokens tokens, int t, int[] order) {
     for (int e = 0; e < tokens.experts(); e++) {
       double z = tokens.logit(t, e);
-      boolean follows =
-          last < 0 || z < tokens.logit(t, last) || (z == tokens.logit(t, last) && e > last);
-      if (follows && (best < 0 || z > tokens.logit(t, best))) {
-        best = e;
+      int place = Math.min(e, order.length);
+      while (place > 0 && z > tokens.logit(t, order[place - 1])) {
+        place--;
+      }
+      if (place < order.length) {
+        System.arraycopy(order, place, order, place + 1, Math.min(e, order.length - 1) - place);
+        order[place] = e;
       }
     }
-    return best;
   }
 
   /**
