@@ -11,7 +11,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -40,15 +39,15 @@ class KilledPreparationTest {
     assertThat(output).doesNotExist();
     assertThat(start(input, output).waitFor()).isZero();
 
-    Map<String, byte[]> expected = files(undisturbed);
-    Map<String, byte[]> found = files(output);
+    Map<String, String> expected = PreparedFiles.contents(undisturbed);
+    Map<String, String> found = PreparedFiles.contents(output);
     assertThat(found.keySet())
         .isEqualTo(expected.keySet())
         .contains("train/manifest.json", "tokenizer.json")
         .anyMatch(name -> name.startsWith("tables/rejected/"))
         .anyMatch(name -> name.startsWith("tables/duplicates/"))
         .anyMatch(name -> name.startsWith("tables/prep_report/"));
-    found.forEach((name, bytes) -> assertThat(bytes).as(name).isEqualTo(expected.get(name)));
+    found.forEach((name, text) -> assertThat(text).as(name).isEqualTo(expected.get(name)));
   }
 
   /** Documents of which some are repeated and some are no JSON. */
@@ -108,20 +107,6 @@ class KilledPreparationTest {
     } catch (IOException e) {
       return e.toString();
     }
-  }
-
-  /** Content by name; the report, which holds times, is left out. */
-  private static Map<String, byte[]> files(Path output) throws IOException {
-    Map<String, byte[]> contents = new TreeMap<>();
-    try (var all = Files.walk(output)) {
-      for (Path file : all.filter(Files::isRegularFile).toList()) {
-        String name = output.relativize(file).toString().replace('\\', '/');
-        if (!name.equals("report.json") && !file.getFileName().toString().endsWith(".crc")) {
-          contents.put(name, Files.readAllBytes(file));
-        }
-      }
-    }
-    return contents;
   }
 
   /** The process: {@code INPUT OUTPUT}. */

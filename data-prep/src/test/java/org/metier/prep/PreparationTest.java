@@ -100,26 +100,12 @@ class PreparationTest {
   void neitherPartitionsNorARerunChangeAByte() throws IOException {
     run(config("one"), 1);
     run(config("seven"), 7);
-    Map<String, String> one = files(directory.resolve("one"));
-    assertThat(one).isEqualTo(files(directory.resolve("seven")));
+    Map<String, String> one = PreparedFiles.contents(directory.resolve("one"));
+    assertThat(one).isEqualTo(PreparedFiles.contents(directory.resolve("seven")));
     assertThat(one.keySet())
         .contains("tokenizer.json", "train/manifest.json", "held-out/shard-00000.parquet")
         .filteredOn(name -> name.startsWith("train/shard"))
         .hasSizeGreaterThan(5);
-  }
-
-  /** Content by name; the report, which holds times, is left out. */
-  private static Map<String, String> files(Path output) throws IOException {
-    Map<String, String> contents = new TreeMap<>();
-    try (var all = Files.walk(output)) {
-      for (Path file : all.filter(Files::isRegularFile).toList()) {
-        String name = output.relativize(file).toString().replace('\\', '/');
-        if (!name.equals("report.json") && !file.getFileName().toString().endsWith(".crc")) {
-          contents.put(name, new String(Files.readAllBytes(file), StandardCharsets.ISO_8859_1));
-        }
-      }
-    }
-    return contents;
   }
 
   @Test
@@ -278,23 +264,24 @@ class PreparationTest {
     new Preparation(LocalSpark.session(), config("out"), progress, 3).run();
     assertThat(kept).isNotEmpty().containsOnly(key);
     assertThat(directory.resolve("out/records")).doesNotExist();
-    assertThat(files(directory.resolve("out"))).isEqualTo(files(directory.resolve("whole")));
+    assertThat(PreparedFiles.contents(directory.resolve("out")))
+        .isEqualTo(PreparedFiles.contents(directory.resolve("whole")));
   }
 
   @Test
   void aCompleteResultIsReused() throws IOException {
     PrepareReport first = run(config("out"));
     assertThat(first.reused()).isFalse();
-    Map<String, String> before = files(directory.resolve("out"));
+    Map<String, String> before = PreparedFiles.contents(directory.resolve("out"));
     PrepareReport second = run(config("out"));
     assertThat(second).isEqualTo(first.asReused());
-    assertThat(files(directory.resolve("out"))).isEqualTo(before);
+    assertThat(PreparedFiles.contents(directory.resolve("out"))).isEqualTo(before);
   }
 
   @Test
   void aResultOfOtherSettingsOrInputIsNeverOverwritten() throws IOException {
     run(config("out"));
-    Map<String, String> before = files(directory.resolve("out"));
+    Map<String, String> before = PreparedFiles.contents(directory.resolve("out"));
     PrepareConfig c = config("out");
     PrepareConfig other = fixture("out").vocabSize(300).config();
     requireBad(other, "out holds another complete result (prepare.vocabSize was 400, is 300)");
@@ -303,7 +290,7 @@ class PreparationTest {
     Files.delete(input.resolve("more.jsonl"));
     Files.delete(input.resolve("chess.json"));
     requireBad(c, "(it was made from 3 files)");
-    assertThat(files(directory.resolve("out"))).isEqualTo(before);
+    assertThat(PreparedFiles.contents(directory.resolve("out"))).isEqualTo(before);
   }
 
   @Test
